@@ -1,0 +1,330 @@
+"""The `magnet` command. Each command checks its options, calls one function of the library and prints what came of it.
+
+Exit codes: 0 done, 1 the job failed (over its failure budget), 2 the user must fix something: one clear line on
+stderr, no traceback. 130: interrupted. Heavy imports stand inside the commands, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import Exit, TyperException
+
+from magnet_ray.errors import JobFailed, UserError
+
+DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="magnet",
+    help="Verified multi-turn tool-use data from any pool of functions.\n\nStart with: magnet quickstart",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+pool_app = typer.Typer(help="Pools of functions: what conversations are made from.", no_args_is_help=True, rich_markup_mode="rich")
+graph_app = typer.Typer(help="Dependency graphs: whose output serves whose input.", no_args_is_help=True, rich_markup_mode="rich")
+app.add_typer(pool_app, name="pool")
+app.add_typer(graph_app, name="graph")
+
+SOURCE_HELP = "Source of functions: builtin | python:MODULE_OR_FILE | bfcl | toolbench:DIR | jsonl:FILE. Can be given again."
+SET_HELP = "One setting, such as ops.merge.enabled=false. Can be given again."
+
+
+def _option(*names: str, help: str, metavar: str | None = None) -> Any:
+    """An option whose default the help text does not repeat."""
+    return typer.Option(*names, help=help, metavar=metavar, show_default=False)
+
+
+Sources = Annotated[list[str] | None, _option("--source", help=SOURCE_HELP, metavar="SPEC")]
+ConfigFile = Annotated[Path | None, _option("--config", help="YAML file of settings.", metavar="FILE")]
+Sets = Annotated[list[str] | None, _option("--set", help=SET_HELP, metavar="KEY=VALUE")]
+OutDirectory = Annotated[Path, _option("--out", help="Directory to write.", metavar="DIR")]
+RunArgument = Annotated[Path, typer.Argument(help="A finished run.", metavar="DIR", show_default=False)]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"magnet_ray {metadata.version('magnet_ray')}")
+        except metadata.PackageNotFoundError:
+            typer.echo("magnet_ray, not installed: run from its source tree")
+        raise Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", callback=_print_version, is_eager=True)] = False,
+) -> None:
+    """Options before the command; `version` has done its work by now."""
+
+
+@app.command()
+def quickstart(
+    out: Annotated[Path, typer.Option("--out", help="Directory of the run.", metavar="DIR")] = Path("runs/quickstart"),
+) -> None:
+    """Make a small data set offline and show one conversation of it.
+
+    200 paths over the built-in functions: no model, no network, under a minute. Running it again shows the same
+    data set; a run that was interrupted goes on.
+    """
+    from magnet_ray.artifacts import MANIFEST_FILE, RUN_FILE
+    from magnet_ray.config import load_config
+    from magnet_ray.datasets import write_sft_jsonl
+    from magnet_ray.inspection import show_run
+    from magnet_ray.pipeline import synthesize as run_job
+
+    console = _console()
+    if not (out / MANIFEST_FILE).exists():
+        config = load_config(overrides={"num": 200, "ray.shard_size": 25})
+        console.print(run_job(config, out, (out / RUN_FILE).exists()))
+    examples = write_sft_jsonl(out, out / "sft.jsonl")
+    show_run(out, console, category="multi_turn", seed=1)
+    typer.echo(
+        f"""
+Where to look:
+  {out}/README.md       the data card: counts, conversations, distributions
+  {out}/trajectories/   the rows, as Parquet
+  {out}/failures/       what was left out and why
+  {out}/sft.jsonl       {examples} training examples for TRL
+Next:
+  magnet inspect {out} --list
+  magnet synthesize --source python:YOUR_MODULE --num 1000 --out runs/mine"""
+    )
+
+
+@pool_app.command("build")
+def pool_build(out: OutDirectory, source: Sources = None) -> None:
+    """Validate and deduplicate the functions of all sources, and save them.
+
+    \b
+    magnet pool build --source builtin --out pools/builtin
+    magnet pool build --source python:statistics --source jsonl:tools.jsonl --out pools/mine
+
+    A specification that cannot be used is named with its place and what is wrong; the rest still builds.
+    """
+    from magnet_ray.functions.pool import build_pool, save_pool
+
+    pool = build_pool(tuple(source or ("builtin",)))
+    save_pool(pool, out)
+    for failure in pool.failures[:20]:
+        typer.echo(f"left out: {failure.id}: {failure.detail}", err=True)
+    if len(pool.failures) > 20:
+        typer.echo(f"left out: {len(pool.failures) - 20} more, all in {out}", err=True)
+    categories = {spec.category for spec in pool.specs}
+    typer.echo(f"{len(pool.specs)} functions in {len(categories)} categories, {len(pool.failures)} left out -> {out}")
+
+
+@pool_app.command("overlap")
+def pool_overlap(source: Sources = None) -> None:
+    """Compare a pool with BFCL's functions: names, parameter sets, 13-grams of descriptions.
+
+    \b
+    magnet pool overlap --source builtin
+
+    Needs bfcl_eval 2025.6.8 (pip install --no-deps -r requirements/bfcl.lock).
+    """
+    from magnet_ray.functions.overlap import bfcl_functions, report_overlap
+    from magnet_ray.functions.pool import build_pool
+
+    references = bfcl_functions()
+    typer.echo("\n".join(report_overlap(build_pool(tuple(source or ("builtin",))).specs, references).lines()))
+
+
+@graph_app.command("build")
+def graph_build(
+    pool: Annotated[Path, _option("--pool", help="A pool made by magnet pool build.", metavar="DIR")],
+    out: OutDirectory,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    seed: Annotated[int | None, _option("--seed", help="Seed of the scenarios.")] = None,
+) -> None:
+    """Judge which outputs serve which inputs, verify it by execution, and save the graph (Parquet, GraphML).
+
+    \b
+    magnet graph build --pool pools/builtin --out graphs/builtin
+    magnet graph build --pool pools/builtin --set graph.max_candidates=10 --out graphs/small
+    """
+    from magnet_ray.config import load_config
+    from magnet_ray.environments.opening import open_environment
+    from magnet_ray.functions.pool import load_pool
+    from magnet_ray.graph import build_graph, save_graph, verify_edges
+    from magnet_ray.judge import SchemaJudge
+
+    settings = load_config(config, sets or (), {"seed": seed})
+    functions = load_pool(pool)
+    graph = build_graph(functions, SchemaJudge(minimum=settings.graph.min_score), settings.graph.max_candidates)
+    if settings.graph.verify_scenarios:
+        graph = verify_edges(
+            graph, functions, open_environment, settings.seed, settings.graph.verify_scenarios, settings.graph.min_success_rate
+        )
+    save_graph(graph, out)
+    typer.echo(f"{len(graph.nodes)} functions, {len(graph.edges)} edges, {graph.dropped} dropped -> {out}")
+
+
+@app.command()
+def synthesize(
+    out: Annotated[Path | None, _option("--out", help="Directory of the run.", metavar="DIR")] = None,
+    source: Sources = None,
+    num: Annotated[int | None, _option("--num", help="Paths to attempt, 1000 by default.", metavar="N")] = None,
+    seed: Annotated[int | None, _option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would run, and stop.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run of the same settings.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="Print every setting with its default, and stop.")] = False,
+) -> None:
+    """Turn a pool of functions into verified conversations.
+
+    \b
+    magnet synthesize --source builtin --num 1000 --seed 1 --out runs/a
+    magnet synthesize --source python:my_module.py --out runs/mine --plan
+    magnet synthesize --config jobs/configs/paper.yaml --set ray.num_cpus=4 --out runs/paper
+    magnet synthesize --source builtin --num 1000 --seed 1 --out runs/a --resume
+
+    The same settings give the same rows on any number of workers. Look at a run with magnet inspect DIR.
+    """
+    from magnet_ray.config import describe_keys, load_config
+
+    if keys:
+        _print_keys(describe_keys())
+        return
+    settings = load_config(config, sets or (), {"sources": tuple(source) if source else None, "num": num, "seed": seed})
+    if out is None and not plan:
+        raise UserError("--out is missing", expected="the directory of the run", fix="such as --out runs/a, or --plan to only look")
+    from magnet_ray import pipeline
+
+    if out is None or plan:
+        typer.echo(pipeline.plan(settings))
+        return
+    _console().print(pipeline.synthesize(settings, out, resume))
+
+
+@app.command()
+def inspect(
+    run: RunArgument,
+    id: Annotated[str | None, _option("--id", help="Id of a conversation, or how it begins.")] = None,
+    category: Annotated[str | None, _option("--category", help="Only of this category.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the conversations instead.")] = False,
+    limit: Annotated[int, typer.Option("--limit", help="Rows of the list.", min=1)] = 50,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed shows another conversation.")] = 0,
+    full: Annotated[bool, typer.Option("--full", help="Show outputs in full.")] = False,
+) -> None:
+    """Show one conversation with the provenance of every argument.
+
+    \b
+    magnet inspect runs/a
+    magnet inspect runs/a --category miss_func --seed 3
+    magnet inspect runs/a --list
+    magnet inspect runs/a --id 4f1c
+    """
+    from magnet_ray.inspection import list_run, show_run
+
+    if listed:
+        list_run(run, _console(), category=category, limit=limit)
+    else:
+        show_run(run, _console(), id=id, category=category, seed=seed, full=full)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    out: Annotated[Path, _option("--out", help="File to write.", metavar="FILE")],
+    format: Annotated[str, typer.Option("--format", help="sft | prompt-completion | sharegpt")] = "sft",
+) -> None:
+    """Write a run as JSON lines for a trainer.
+
+    \b
+    magnet export runs/a --format sft --out sft.jsonl                # TRL: messages, tools, loss_from
+    magnet export runs/a --format prompt-completion --out pc.jsonl   # TRL: split where the loss starts
+    magnet export runs/a --format sharegpt --out sharegpt.jsonl      # LLaMA-Factory and the like
+    """
+    from magnet_ray.datasets import WRITERS
+
+    if format not in WRITERS:
+        raise UserError("--format", format, "one of " + ", ".join(WRITERS))
+    typer.echo(f"{WRITERS[format](run, out)} examples -> {out}")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run_command(given))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code; errors that the user can fix are one line on stderr."""
+    try:
+        # Not `app(…)`, which would turn an interruption and a closed pipe into bare exit codes.
+        command = typer.main.get_command(app)
+        with command.make_context("magnet", list(arguments)) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+        return DONE
+    except Exit as stop:
+        return stop.exit_code
+    except TyperException as error:
+        return _refuse(_usage_line(error), USER_ERROR)
+    except KeyboardInterrupt:
+        again = shlex.join(["magnet", *(word for word in arguments if word != "--resume"), "--resume"])
+        return _refuse(f"interrupted; go on with: {again}" if arguments[:1] == ["synthesize"] else "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        ending = _ending(error)
+        if ending is None:
+            raise
+        return _refuse(str(ending), USER_ERROR if isinstance(ending, UserError) else FAILED)
+
+
+def _ending(error: BaseException | None) -> UserError | JobFailed | None:
+    """The error that ended a command on purpose. Ray wraps what a worker raised, once or twice, in errors of its own."""
+    ending = None
+    while error is not None:
+        if isinstance(error, UserError | JobFailed):
+            ending = error
+        error = getattr(error, "cause", None) or error.__cause__
+    return ending
+
+
+def _refuse(line: str, code: int) -> int:
+    typer.echo(f"magnet: {' '.join(line.split())}", err=True)
+    return code
+
+
+def _usage_line(error: TyperException) -> str:
+    message = error.format_message().rstrip(".")
+    context: Any = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "magnet"
+    return f"{message}; see {command} --help" if message else f"a command is missing; see {command} --help"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    class PipeConsole(Console):
+        """A console that leaves a closed pipe to `run_command`."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return PipeConsole(highlight=False)
+
+
+def _print_keys(keys: Sequence[tuple[str, str, str]]) -> None:
+    width = max(len(key) for key, _, _ in keys)
+    for key, default, meaning in keys:
+        typer.echo(f"{key:<{width}}  {meaning} (default {default})")
+
+
+if __name__ == "__main__":
+    main()

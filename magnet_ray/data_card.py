@@ -1,0 +1,160 @@
+"""What a run says of itself: a table at the end of the job, and the data card (README.md) in its directory."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from magnet_ray.artifacts import Manifest
+from magnet_ray.atomic_files import write_atomically
+from magnet_ray.statistics import RunStatistics
+from magnet_ray.types import Category, Trajectory
+
+BAR = 30
+"""Width of the longest bar of a chart, in characters."""
+OUTPUT = 160
+"""Characters of an output that an example shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a finished job made."""
+
+    path: Path
+    """Directory of the run."""
+    manifest: Manifest
+    """Its manifest."""
+    seconds: float
+    """Wall-clock seconds of the job."""
+
+    def __rich__(self) -> RenderableType:
+        counts, figures = self.manifest.counts, self.manifest.statistics
+        kept = Table(title=f"{counts.kept} of {counts.attempted} paths kept ({counts.kept / counts.attempted:.1%})", title_justify="left")
+        kept.add_column("category")
+        kept.add_column("rows", justify="right")
+        for category in Category:
+            kept.add_row(category.value, str(counts.by_category.get(category.value, 0)))
+        failed = Table(title=f"{counts.failed} failed", title_justify="left")
+        failed.add_column("reason")
+        failed.add_column("paths", justify="right")
+        for reason, count in sorted(counts.by_reason.items(), key=lambda item: -item[1]):
+            failed.add_row(reason, str(count))
+        shape = (
+            f"multi-turn: {figures['multi_turn_mean_turns']} turns and {figures['multi_turn_mean_calls']} calls a conversation "
+            f"(paper: {figures['paper_mean_turns']} and {figures['paper_mean_calls']})"
+        )
+        rate = f"{counts.attempted / self.seconds:.0f} paths/s, {self.seconds:.1f} s in all -> {self.path}"
+        return Group(kept, *([failed] if counts.failed else []), shape, rate)
+
+
+def write_card(summary: Summary, statistics: RunStatistics) -> None:
+    """Write the data card of a run."""
+    text = "\n".join(_sections(summary, statistics))
+    write_atomically(summary.path / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
+    manifest = summary.manifest
+    counts, figures = manifest.counts, manifest.statistics
+    yield f"# {counts.kept} verified tool-use conversations\n"
+    yield (
+        f"Made by `magnet synthesize` from {', '.join(f'`{source}`' for source in manifest.sources)} with seed {manifest.config['seed']}. "
+        "Every call was executed, every conversation replays in a fresh environment with the same outputs and final state, "
+        "and every argument has a provenance that was checked.\n"
+    )
+    if manifest.benchmark_environments:
+        yield "**Functions of a benchmark's environments were used: a model trained on this must say so beside its score.**\n"
+    yield "## Counts\n"
+    yield _table(("category", "rows"), [(category.value, counts.by_category.get(category.value, 0)) for category in Category])
+    yield f"{counts.attempted} paths were attempted, {counts.kept} kept, {counts.failed} failed" + (":\n" if counts.failed else ".\n")
+    if counts.failed:
+        yield _table(("reason", "paths"), sorted(counts.by_reason.items(), key=lambda item: -item[1]))
+    yield "## Shape\n"
+    yield _shape(figures)
+    yield "Turns of the multi-turn categories:\n"
+    yield _chart(_merged(statistics.turns))
+    yield "Calls of the multi-turn categories:\n"
+    yield _chart(_merged(statistics.calls))
+    yield "Node operations (conversations with at least one):\n"
+    yield _chart(statistics.operations)
+    yield "Where arguments come from:\n"
+    yield _chart(statistics.arguments)
+    yield "## Domains\n"
+    yield _chart(dict(statistics.domains.most_common(60)))
+    yield "## Text diversity of the queries\n"
+    yield _diversity(figures["diversity"])
+    yield "## Conversations\n"
+    for category in Category:
+        for row in statistics.examples.get(category.value, ()):
+            yield f"### {category.value}, `{row.id}`\n"
+            yield render_markdown(row)
+    yield "## Columns\n"
+    yield (
+        "`messages` (OpenAI chat format), `tools` (OpenAI tool format), `tools_added` (turn -> tools that arrive with it), "
+        "`reference_calls` (per turn), `provenance` (per turn, call and argument) and `final_state` hold JSON text. "
+        "`magnet inspect DIR` shows one conversation; `magnet export DIR` writes files for trainers.\n"
+    )
+
+
+def _shape(figures: Mapping[str, Any]) -> str:
+    rows = [
+        ("turns a multi-turn conversation", figures["multi_turn_mean_turns"], figures["paper_mean_turns"]),
+        ("calls a multi-turn conversation", figures["multi_turn_mean_calls"], figures["paper_mean_calls"]),
+        ("functions that were called", figures["functions_called"], ""),
+        ("nested calls (not mentioned by the user)", figures["nested_calls"], ""),
+    ]
+    return _table(("", "this run", "paper"), rows)
+
+
+def _diversity(figures: Mapping[str, Any]) -> str:
+    rows = [
+        (f"distinct-1 / 2 / 3 over {figures['queries']} queries", f"{figures['distinct_1']} / {figures['distinct_2']} / {figures['distinct_3']}"),
+        (f"commonest opening: “{figures['commonest_opening']}”", f"{figures['commonest_opening_share']:.2%}"),
+        (f"commonest skeleton: “{figures['commonest_skeleton']}”", f"{figures['commonest_skeleton_share']:.2%}"),
+    ]
+    return _table(("", ""), rows)
+
+
+def _merged(counters: Mapping[str, Counter[int]]) -> dict[int, int]:
+    total: Counter[int] = Counter()
+    for name in (Category.MULTI_TURN.value, Category.MISS_FUNC.value, Category.MISS_PARAMS.value):
+        total.update(counters.get(name, Counter()))
+    return dict(sorted(total.items()))
+
+
+def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    lines = [_cells(head), "|" + "---|" * len(head), *(_cells(row) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Sequence[object]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
+
+
+def _chart(counts: Mapping[Any, int]) -> str:
+    if not counts:
+        return "none\n"
+    most, width = max(counts.values()), max(len(str(name)) for name in counts)
+    lines = [f"{name!s:>{width}} {'█' * max(1, round(BAR * count / most))} {count}" for name, count in counts.items()]
+    return "```\n" + "\n".join(lines) + "\n```\n"
+
+
+def render_markdown(row: Trajectory) -> str:
+    """A conversation as Markdown: what is said, and the calls with their outputs, shortened."""
+    lines = []
+    for message in json.loads(row.messages):
+        if message["role"] == "tool":
+            content = message["content"]
+            lines.append(f"  - returned `{content if len(content) <= OUTPUT else content[:OUTPUT] + '…'}`")
+        elif message.get("tool_calls"):
+            lines += [f"- *calls* `{call['function']['name']}({call['function']['arguments']})`" for call in message["tool_calls"]]
+        else:
+            lines.append(f"- **{message['role']}**: {message['content']}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,101 @@
+"""Sentences for output fields that hold prose: tips, reports, definitions, confirmations.
+
+Each sentence speaks of the call's own subject (`topic`), so that it reads as an answer to that call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from random import Random
+from typing import Final
+
+from magnet_ray.field_kinds import kind_of, singular, tokens_of
+from magnet_ray.field_kinds.meanings import coined_name
+from magnet_ray.values import PLAIN_TYPES
+from magnet_ray.wording import listing
+
+_STYLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "message": (
+        "Your request was completed.", "The request for {topic} went through.", "Everything is set for {topic}.",
+            "The request was processed without problems.",
+    ),
+    "advice": (
+        "For {topic}, start small, keep a weekly record and adjust after the first month.",
+        "Set one clear goal for {topic}, ask someone experienced to review it, and plan regular breaks.",
+        "Compare at least three options for {topic}, check the rules that apply locally, and write down what works.",
+        "Begin with the basics of {topic}, practise twice a week and review progress every fortnight.",
+    ),
+    "report": (
+        "The figures for {topic} are within the expected range, with a small rise over the last quarter.",
+        "The review of {topic} found two strengths and one point to improve; no urgent action is needed.",
+        "Results for {topic} are stable and slightly better than in the previous period.",
+        "Most indicators for {topic} are positive; the follow-up is planned in six weeks.",
+    ),
+    "meaning": (
+        "A term for {topic} as it is commonly used in this field.", "The usual sense is {topic}, mostly in everyday speech.",
+            "It describes {topic} and closely related ideas.",
+    ),
+    "background": (
+        "An overview of {topic}: how it began, what it is used for and where it stands today.",
+        "Interest in {topic} has grown steadily since the 1990s, and it is now widely studied.",
+        "Key facts about {topic}: its main features, typical examples and current trends.",
+        "The material on {topic} covers its origins, its best-known examples and open questions.",
+    ),
+    "plan": (
+        "Week 1: preparation; week 2: first round; week 3: review; week 4: final steps for {topic}.",
+        "Monday and Wednesday mornings for {topic}, with a review on Friday at 15:00.",
+        "Three phases for {topic}: groundwork, a pilot of two weeks, then the full rollout.",
+    ),
+    "route": ("Follow Station Avenue north, cross Market Square and continue on Mill Road for 4 km.",
+        "Take the ring road east for 9 km, then turn left into Harbor Road."),
+    "rules": (
+        "Written notice of 30 days is required, and records on {topic} must be kept for five years.",
+        "The rules on {topic} call for prior consent, a named contact and a yearly review.",
+        "Requests about {topic} are answered within ten working days and may be appealed once.",
+    ),
+    "services": ("advice by phone, on-site training and a monthly newsletter", "assessment, planning support and follow-up visits",
+        "introductory sessions, equipment loans and group discounts"),
+    "method": ("The values for {topic} were averaged over five measurements and rounded.",
+        "Two independent samples of {topic} were compared and the outliers removed."),
+    "other": ("moderate", "stable", "as expected", "within the usual range", "above average", "typical of {topic}"),
+}  # fmt: skip
+_STYLE_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "message": frozenset({"message", "msg", "confirmation", "notice", "notification", "response", "acknowledgement", "reply"}),
+    "advice": frozenset({"tips", "tip", "recommendations", "recommendation", "advice", "suggestions", "suggestion", "instructions",
+        "guidance", "practices", "hints", "steps", "techniques", "exercises", "interventions", "guidelines", "tutorial",
+        "guide"}),
+    "report": frozenset({"report", "result", "results", "analysis", "summary", "assessment", "insights", "evaluation", "findings",
+        "feedback", "diagnosis", "statistics", "performance", "outcome", "trends", "trend", "review", "metrics", "conclusion",
+        "impact", "effects", "effect", "comparison"}),
+    "meaning": frozenset({"interpretation", "definition", "meaning", "explanation", "pronunciation", "translation", "etymology",
+        "synonyms"}),
+    "background": frozenset({"information", "info", "description", "history", "origin", "background", "overview", "details",
+        "data", "biography", "bio", "content", "story", "text", "note", "plot", "body", "snippet", "excerpt", "abstract",
+        "article", "theory", "significance", "culture", "lyrics", "synopsis", "characteristics", "concept", "philosophy"}),
+    "plan": frozenset({"schedule", "plan", "program", "timeline", "itinerary", "strategy", "agenda", "curriculum", "roadmap",
+        "treatment", "options", "workflow", "procedure"}),
+    "route": frozenset({"route", "directions", "path", "navigation"}),
+    "rules": frozenset({"policy", "policies", "law", "laws", "regulations", "regulation", "rules", "requirements", "ethics",
+        "compliance", "rights", "guideline", "terms", "conditions"}),
+    "services": frozenset({"services", "resources", "benefits", "features", "support", "activities", "facilities", "amenities",
+        "programs", "opportunities"}),
+    "method": frozenset({"method", "methods", "methodology", "calculation", "formula", "process"}),
+}  # fmt: skip
+
+
+def output_text(name: str, topic: str, rng: Random, today: date) -> str:
+    """A sentence or phrase for an output field of this name about `topic`."""
+    tokens = tokens_of(name)
+    if tokens[-1:] in (("name",), ("title",)):
+        return coined_name(name, "", rng)
+    if tokens[-1:] in (("code",), ("abbreviation",), ("abbr",), ("tag",)):
+        return "".join(rng.choice("BCDFGHKLMNPRSTVX") for _ in range(2)) + str(rng.randint(10, 99))
+    if tokens[-1:] == ("type",):
+        return rng.choice(PLAIN_TYPES)
+    style = next((style for token in reversed(tokens) for style, words in _STYLE_WORDS.items() if token in words), "other")
+    kind = kind_of(singular(tokens[-1])) if style == "other" and tokens and tokens[-1].endswith("s") else None
+    if kind and kind.text and not kind.group:
+        return listing(list(dict.fromkeys(kind.draw_text(rng, today) for _ in range(3))))
+    sentence = rng.choice(_STYLES[style]).replace("{topic}", topic)
+    return sentence[0].upper() + sentence[1:] if sentence.endswith(".") else sentence

@@ -1,0 +1,134 @@
+"""Observation, not annotation: what a function does is found by executing it in sampled scenarios.
+
+For each function: whether it only reads (the states before and after are equal), the schema of its output where
+none was declared, and whether it can be called at all with plausible arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from genson import SchemaBuilder
+
+from magnet_ray.arguments import execute
+from magnet_ray.environments.base import Environment, OpenEnvironment
+from magnet_ray.errors import CallError, EnvironmentFault, Rejected
+from magnet_ray.functions.pool import FunctionPool
+from magnet_ray.types import Effect, Failure, FailureReason, FunctionSpec, JsonValue, canonical, compact, content_id
+from magnet_ray.values import draw_argument
+
+SCENARIOS = 4
+"""Scenarios in which each function is executed."""
+ATTEMPTS = 4
+"""Argument sets tried in each scenario."""
+WARM_UP = 6
+"""Other functions executed first, for those that need an earlier step."""
+
+
+@dataclass(slots=True)
+class Sighting:
+    """What was seen of one function."""
+
+    succeeded: int = 0
+    """Calls that its environment accepted."""
+    wrote: bool = False
+    """Whether any of them changed the state."""
+    outputs: list[JsonValue] = field(default_factory=list)
+    """Outputs, for the schema."""
+    refusal: str = "never called"
+    """The last refusal."""
+
+
+def observe_pool(pool: FunctionPool, open_environment: OpenEnvironment, *, seed: int = 0) -> FunctionPool:
+    """The pool with observed effects and output schemas; functions that were never accepted become failures."""
+    seen: dict[str, Sighting] = {}
+    for key in dict.fromkeys(spec.environment for spec in pool.specs):
+        specs = pool.in_environment(key)
+        seen |= _observe_environment(key, specs, open_environment, seed)
+    kept = tuple(_described(spec, seen[spec.name]) for spec in pool.specs if seen[spec.name].succeeded)
+    lost = tuple(_failure(index, spec, seen[spec.name]) for index, spec in enumerate(pool.specs) if not seen[spec.name].succeeded)
+    return replace(pool, specs=kept, failures=(*pool.failures, *lost))
+
+
+def _observe_environment(key: str, specs: Mapping[str, FunctionSpec], open_environment: OpenEnvironment, seed: int) -> dict[str, Sighting]:
+    """Sightings by offered name, over several scenarios of one environment."""
+    seen = {spec.name: Sighting() for spec in specs.values()}
+    scenarios = 1 if key.startswith("simulated:") else SCENARIOS
+    for number in range(scenarios):
+        scenario = int(content_id(seed, key, number)[:12], 16)
+        rng = Random(f"{seed}/{key}/{number}")
+        try:
+            environment = open_environment(key, scenario, specs)
+        except EnvironmentFault as fault:
+            for sighting in seen.values():
+                sighting.refusal = str(fault)
+            continue
+        try:
+            _observe_scenario(environment, list(specs.values()), seen, rng)
+        finally:
+            environment.close()
+    return seen
+
+
+def _observe_scenario(environment: Environment, specs: Sequence[FunctionSpec], seen: Mapping[str, Sighting], rng: Random) -> None:
+    mark = environment.checkpoint()
+    for spec in specs:
+        _try(environment, spec, seen[spec.name], rng)
+        environment.rollback(mark)
+    lost = [spec for spec in specs if not seen[spec.name].succeeded]
+    if not lost:
+        return
+    # Some functions work only after others (a payment after a purchase): act a little, then try again.
+    for spec in rng.sample(list(specs), min(WARM_UP, len(specs))):
+        _try(environment, spec, Sighting(), rng)
+    warm = environment.checkpoint()
+    for spec in lost:
+        _try(environment, spec, seen[spec.name], rng)
+        environment.rollback(warm)
+    environment.rollback(mark)
+
+
+def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: Random) -> None:
+    """Call a function with drawn arguments until it is accepted, and note what happened."""
+    before = canonical(environment.state())
+    for _ in range(ATTEMPTS):
+        arguments: dict[str, JsonValue] = {}
+        try:
+            for name in spec.properties:
+                if name in spec.required:
+                    arguments[name] = draw_argument(environment, spec, name, arguments, rng)
+            output = execute(environment, spec, arguments)
+        except (CallError, Rejected) as error:
+            sighting.refusal = str(error)
+            continue
+        sighting.succeeded += 1
+        sighting.wrote = sighting.wrote or canonical(environment.state()) != before
+        sighting.outputs.append(output)
+        return
+
+
+def _described(spec: FunctionSpec, sighting: Sighting) -> FunctionSpec:
+    effect = Effect.WRITE if sighting.wrote else Effect.READ
+    return replace(spec, effect=effect, returns=spec.returns or compact(infer_schema(sighting.outputs)))
+
+
+def infer_schema(values: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """A JSON Schema that all values conform to."""
+    builder = SchemaBuilder(schema_uri=None)
+    for value in values:
+        builder.add_object(value)
+    schema: dict[str, JsonValue] = builder.to_schema()
+    return schema
+
+
+def _failure(index: int, spec: FunctionSpec, sighting: Sighting) -> Failure:
+    return Failure(
+        id=spec.name,
+        index=index,
+        stage="pool",
+        reason=FailureReason.CALL_FAILED,
+        detail=f"never accepted a call: {' '.join(sighting.refusal.split())[:300]}",
+        category=spec.category,
+    )

@@ -1,0 +1,237 @@
+"""Merge, Insert, Split and Repeat: what turns a walk into the shape of a real conversation (paper, section 3.2).
+
+Each operation is a pure function path -> path, seeded by (path seed, operation), that appends to `ops` what it
+did and returns the very same path when it cannot apply. Invariants: a turn never holds more than
+`MAX_FUNCTIONS` functions, the functions that were there stay there in their order, `source_turn` and
+`source_step` point at an earlier step, and a turn with functions keeps one that the user asks for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from random import Random
+from typing import Final
+
+from magnet_ray.graph import FunctionGraph
+from magnet_ray.types import Edge, Effect, Miss, Operation, SignaturePath, Step, TurnSignature, content_id
+
+MAX_FUNCTIONS: Final = 3
+MAX_CALLS: Final = 5
+"""Calls of one turn, repeats included."""
+MORE: Final = 0.35
+"""Chance that a repeated step makes one call more than it needs to."""
+
+Place = tuple[int, int]
+"""(turn, step) of a step in its path."""
+
+
+def operation_rng(path: SignaturePath, operation: str) -> Random:
+    """The random source of one operation on one path."""
+    return Random(int(content_id(path.seed, operation), 16))
+
+
+def merge(path: SignaturePath, probability: float = 0.3, max_functions: int = MAX_FUNCTIONS) -> SignaturePath:
+    """Make each two consecutive turns one with `probability`, where no function would occur twice in it."""
+    rng = operation_rng(path, "merge")
+    turns: list[list[Step]] = []
+    places: dict[Place, Place] = {}
+    merged = 0
+    for number, turn in enumerate(path.turns):
+        # The draw is made at every boundary, so that a full turn does not shift the later draws.
+        joins = rng.random() < probability
+        if not (joins and turns and _may_join(turns[-1], turn.steps, max_functions)):
+            turns.append([])
+        else:
+            merged += 1
+        for index, step in enumerate(turn.steps):
+            places[number, index] = (len(turns) - 1, len(turns[-1]))
+            turns[-1].append(step)
+    if not merged:
+        return path
+    renumbered = _renumbered((TurnSignature(steps=tuple(steps)) for steps in turns), lambda place: places[place])
+    return replace(path, turns=renumbered, ops=(*path.ops, *[Operation.MERGE] * merged))
+
+
+def _may_join(first: Sequence[Step], second: Sequence[Step], max_functions: int) -> bool:
+    fits = len(first) + len(second) <= max_functions
+    return fits and bool(first) and bool(second) and not {step.function for step in first} & {step.function for step in second}
+
+
+def _renumbered(turns: Iterable[TurnSignature], moved: Callable[[Place], Place]) -> tuple[TurnSignature, ...]:
+    return tuple(replace(turn, steps=tuple(_redirected(step, moved) for step in turn.steps)) for turn in turns)
+
+
+def _redirected(step: Step, moved: Callable[[Place], Place]) -> Step:
+    if step.source_turn is None or step.source_step is None:
+        return step
+    turn, index = moved((step.source_turn, step.source_step))
+    return replace(step, source_turn=turn, source_step=index)
+
+
+def insert(
+    path: SignaturePath, graph: FunctionGraph, probability: float = 0.8, long_probability: float = 0.4, max_functions: int = MAX_FUNCTIONS
+) -> SignaturePath:
+    """Add to each turn, with `probability`, a call that its last function's output makes possible.
+
+    Short dependency: into the same turn, where one of the two goes unmentioned: the turn's last function when
+    it is a mere lookup for the new one, else the new one when it is a lookup that needs nothing else.
+    Long dependency (`long_probability`): into a random later turn, asked for, pointing back at its source.
+    """
+    rng = operation_rng(path, "insert")
+    turns = [list(turn.steps) for turn in path.turns]
+    ops: list[Operation] = []
+    for number in range(len(turns)):
+        applies, long = rng.random() < probability, rng.random() < long_probability
+        if not applies or not turns[number]:
+            continue
+        places = [later for later in range(number + 1, len(turns)) if turns[later] and len(turns[later]) < max_functions]
+        if long and _insert_long(turns, number, places, graph, rng):
+            ops.append(Operation.INSERT_LONG)
+        elif len(turns[number]) < max_functions and _insert_short(turns, number, graph, rng):
+            ops.append(Operation.INSERT_SHORT)
+    if not ops:
+        return path
+    return replace(
+        path, turns=tuple(replace(turn, steps=tuple(steps)) for turn, steps in zip(path.turns, turns, strict=True)), ops=(*path.ops, *ops)
+    )
+
+
+def _addable(graph: FunctionGraph, turns: list[list[Step]], number: int, target: int) -> list[Edge]:
+    """Edges from a turn's last function to functions that a target turn can take in."""
+    visits = Counter(step.function for steps in turns for step in steps)
+    there = {step.function for step in turns[target]}
+    edges = graph.nested_successors(turns[number][-1].function)
+    # What is already part of the conversation may come up once more, but it should be something new if possible.
+    return [edge for edge in edges if not visits[edge.target]] or [
+        edge for edge in edges if visits[edge.target] == 1 and edge.target not in there
+    ]
+
+
+def _insert_long(turns: list[list[Step]], number: int, places: list[int], graph: FunctionGraph, rng: Random) -> bool:
+    if not places:
+        return False
+    target = rng.choice(places)
+    edges = _addable(graph, turns, number, target)
+    if edges:
+        turns[target].append(Step(function=_drawn(edges, rng).target, source_turn=number, source_step=len(turns[number]) - 1))
+    return bool(edges)
+
+
+def _insert_short(turns: list[list[Step]], number: int, graph: FunctionGraph, rng: Random) -> bool:
+    last = len(turns[number]) - 1
+    giver = turns[number][last]
+    edges = _addable(graph, turns, number, number)
+    lookup_only = graph.node(giver.function).lookup and not giver.nested and giver.repeats == 1 and not _feeds_other(turns, number, last)
+    # When the giver is needed for its own sake, the new call itself must be one that may go unmentioned.
+    hideable = [edge for edge in edges if graph.node(edge.target).lookup and not graph.unfilled(edge)]
+    options = edges if lookup_only else hideable
+    if not options:
+        return False
+    edge = _drawn(options, rng)
+    turns[number][last] = replace(giver, nested=lookup_only)
+    turns[number].append(Step(function=edge.target, source_turn=number, source_step=last, nested=not lookup_only))
+    return True
+
+
+def _feeds_other(turns: list[list[Step]], number: int, index: int) -> bool:
+    return any(step.source_turn == number and step.source_step == index for steps in turns for step in steps)
+
+
+def _drawn(edges: Sequence[Edge], rng: Random) -> Edge:
+    return rng.choices(edges, [edge_weight(edge) + 1e-9 for edge in edges])[0]
+
+
+def edge_weight(edge: Edge) -> float:
+    """How readily an edge is walked: the judge's score times the success rate, where it was executed."""
+    return edge.score * (1.0 if edge.success_rate is None else max(edge.success_rate, 0.05))
+
+
+def split(path: SignaturePath, graph: FunctionGraph, miss: Miss) -> SignaturePath:
+    """Precede a random eligible turn by one that asks for the same but cannot be carried out yet.
+
+    The new turn h has no steps and `miss` set; turn h + 1 holds the steps, once the function or value is there.
+    A missing function must not have been used before; a missing value must be one that a query has to give.
+    """
+    rng = operation_rng(path, f"split_{miss.value}")
+    if miss is Miss.NONE or any(turn.miss is not Miss.NONE for turn in path.turns):
+        return path
+    eligible = [number for number in range(len(path.turns)) if _may_miss(path, number, graph, miss)]
+    if not eligible:
+        return path
+    at = rng.choice(eligible)
+    turns = (*path.turns[:at], TurnSignature(steps=(), miss=miss), *path.turns[at:])
+    operation = Operation.SPLIT_MISS_FUNC if miss is Miss.FUNCTION else Operation.SPLIT_MISS_PARAMS
+    moved = _renumbered(turns, lambda place: (place[0] + (place[0] >= at), place[1]))
+    return replace(path, turns=moved, ops=(*path.ops, operation))
+
+
+def _may_miss(path: SignaturePath, number: int, graph: FunctionGraph, miss: Miss) -> bool:
+    steps = path.turns[number].steps
+    if miss is Miss.FUNCTION:
+        earlier = {step.function for turn in path.turns[:number] for step in turn.steps}
+        return bool(steps) and not any(step.function in earlier for step in steps)
+    return any(not step.nested and step.repeats == 1 and _asked_values(path, step, graph) for step in steps)
+
+
+def _asked_values(path: SignaturePath, step: Step, graph: FunctionGraph) -> tuple[str, ...]:
+    """Required parameters that no output is meant to fill."""
+    node = graph.node(step.function)
+    if step.source_turn is None or step.source_step is None:
+        return node.required
+    edge = graph.edge(path.turns[step.source_turn].steps[step.source_step].function, step.function)
+    return graph.unfilled(edge) if edge else node.required
+
+
+def repeat(path: SignaturePath, graph: FunctionGraph, probability: float = 0.6, max_repeats: int = 3) -> SignaturePath:
+    """Let a step make two calls or more, over as many entities, with `probability` a turn.
+
+    Only where a person would list several: the step is asked for, something it is about is left to the query
+    or comes from a list, no unmentioned call hangs on it, and calling it several times leaves later turns
+    unambiguous (it only looks something up, or nothing later uses its output). At most one step a turn.
+    """
+    rng = operation_rng(path, "repeat")
+    used = Counter((step.source_turn, step.source_step) for turn in path.turns for step in turn.steps)
+    turns, applied = [], 0
+    for number, turn in enumerate(path.turns):
+        applies, pick, calls = rng.random() < probability, rng.random(), _repeat_count(rng, max_repeats)
+        held_up = bool(number) and path.turns[number - 1].miss is not Miss.NONE
+        options = (
+            []
+            if held_up
+            else [index for index in range(len(turn.steps)) if _may_repeat(path, (number, index), graph, bool(used[number, index]))]
+        )
+        if applies and options:
+            chosen = options[int(pick * len(options))]
+            calls = min(calls, MAX_CALLS - sum(step.repeats for step in turn.steps) + 1)
+            turn = replace(
+                turn, steps=tuple(replace(step, repeats=calls) if index == chosen else step for index, step in enumerate(turn.steps))
+            )
+            applied += 1
+        turns.append(turn)
+    return replace(path, turns=tuple(turns), ops=(*path.ops, *[Operation.REPEAT] * applied)) if applied else path
+
+
+def _repeat_count(rng: Random, most: int) -> int:
+    count = 2
+    while count < most and rng.random() < MORE:
+        count += 1
+    return count
+
+
+def _may_repeat(path: SignaturePath, place: Place, graph: FunctionGraph, feeds: bool) -> bool:
+    turn, step = path.turns[place[0]], path.turns[place[0]].steps[place[1]]
+    node = graph.node(step.function)
+    # A lookup may be asked for two dates; an action is repeated only over the things that it acts on.
+    varied = node.scalars if node.lookup else node.entities
+    if step.repeats > 1 or not varied or any(other.nested for other in turn.steps):
+        return False
+    if (node.effect is Effect.UNKNOWN and not node.lookup) or (feeds and not node.lookup):
+        return False
+    if step.source_turn is None or step.source_step is None:
+        return True
+    edge = graph.edge(path.turns[step.source_turn].steps[step.source_step].function, step.function)
+    filled = {mapping.parameter: mapping.output_path for mapping in edge.mappings} if edge else {}
+    # One scalar output gives one value, so only a list, or a value that the query gives, can vary.
+    return any(name not in filled or "[]" in filled[name] for name in varied)

@@ -1,0 +1,112 @@
+"""From a path's index to a verified row: the stages in order, for one path, without a cluster.
+
+    index -> SignaturePath (walk, node operations) -> TranslatedPath (words, executed calls) -> checks -> Trajectory
+
+A path is a function of (configuration, index) alone, so any worker can make any slice of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from magnet_ray.config import SynthesizeConfig
+from magnet_ray.environments.base import OpenEnvironment
+from magnet_ray.errors import Rejected, SourceError, boundary
+from magnet_ray.functions.observation import observe_pool
+from magnet_ray.functions.pool import FunctionPool, build_pool
+from magnet_ray.graph import FunctionGraph, build_graph, verify_edges
+from magnet_ray.judge import SchemaJudge
+from magnet_ray.mix import MixWeights, category_of
+from magnet_ray.paths import PathSettings, path_id, sample_path
+from magnet_ray.teacher.template import TemplateTeacher
+from magnet_ray.trajectories import build_trajectory
+from magnet_ray.translation import TranslationSettings, Workshop, translate
+from magnet_ray.types import Failure, FailureReason, Trajectory, content_id
+from magnet_ray.verification import verify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that making a path needs; sent to every worker."""
+
+    seed: int
+    """Seed of the run."""
+    workshop: Workshop
+    """Pool, graph, teacher and environments."""
+    paths: PathSettings
+    """How paths are sampled."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash of the functions and their dependencies."""
+        return content_id(self.workshop.pool.fingerprint, self.workshop.graph.fingerprint)
+
+
+def prepare(config: SynthesizeConfig, open_environment: OpenEnvironment) -> Recipe:
+    """Build, observe and connect the pool of a configuration.
+
+    Raises:
+        SourceError: a source cannot be read, or none of its functions can be called.
+    """
+    pool = observe_pool(build_pool(config.sources), open_environment, seed=config.seed)
+    if not pool.specs:
+        raise SourceError("no function could be called", ", ".join(config.sources), fix=f"the last refusal: {pool.failures[-1].detail}")
+    graph = connect(pool, config, open_environment)
+    settings = TranslationSettings(call_retries=config.retries.call, turn_retries=config.retries.turn, distractors=config.tools.distractors)
+    workshop = Workshop(pool=pool, graph=graph, teacher=TemplateTeacher(), open_environment=open_environment, settings=settings)
+    return Recipe(seed=config.seed, workshop=workshop, paths=path_settings(config))
+
+
+def connect(pool: FunctionPool, config: SynthesizeConfig, open_environment: OpenEnvironment) -> FunctionGraph:
+    """The pool's dependency graph, verified by execution."""
+    graph = build_graph(pool, SchemaJudge(minimum=config.graph.min_score), config.graph.max_candidates)
+    if not config.graph.verify_scenarios:
+        return graph
+    return verify_edges(graph, pool, open_environment, config.seed, config.graph.verify_scenarios, config.graph.min_success_rate)
+
+
+def path_settings(config: SynthesizeConfig) -> PathSettings:
+    """The part of a configuration that shapes paths."""
+    ops = config.ops
+    return PathSettings(
+        steps=config.paths.steps,
+        merge=ops.merge.enabled,
+        merge_probability=ops.merge.probability,
+        max_functions=ops.merge.max_functions,
+        insert=ops.insert.enabled,
+        insert_probability=ops.insert.probability,
+        insert_long_probability=ops.insert.long_probability,
+        split=ops.split.enabled,
+        repeat=ops.repeat.enabled,
+        repeat_probability=ops.repeat.probability,
+        mix=MixWeights(**config.mix.model_dump()),
+    )
+
+
+def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
+    """The verified row of a path, or why there is none."""
+    stage = "path"
+    try:
+        with boundary(FailureReason.UNEXPECTED):
+            path = sample_path(index, run_seed=recipe.seed, graph=recipe.workshop.graph, settings=recipe.paths)
+            stage = "translation"
+            translated = translate(path, recipe.workshop)
+            stage = "verification"
+            verify(translated, recipe.workshop.pool, recipe.workshop.open_environment)
+            return build_trajectory(translated, recipe.workshop.pool)
+    except Rejected as rejected:
+        return Failure(
+            id=path_id(recipe.seed, index),
+            index=index,
+            stage=stage,
+            reason=rejected.reason,
+            detail=" ".join(rejected.detail.split())[:500],
+            category=category_of(index, recipe.paths.mix).value,
+        )
+
+
+def make_rows(indices: Iterable[int], recipe: Recipe) -> tuple[list[Trajectory], list[Failure]]:
+    """The rows and the failures of some paths, in order."""
+    made = [make_row(index, recipe) for index in indices]
+    return [row for row in made if isinstance(row, Trajectory)], [row for row in made if isinstance(row, Failure)]

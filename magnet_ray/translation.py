@@ -1,0 +1,403 @@
+"""Back-and-forth translation (paper, section 3.3): a signature path becomes queries, executed calls and replies.
+
+Turn by turn: the turn's calls are planned and executed on the present state, then the teacher words the query
+around them and closes the turn. A failed call is retried alone with other values, then the turn is tried again
+from its beginning, then the path is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from magnet_ray.arguments import Chosen, Surroundings, choose_arguments, execute, vary
+from magnet_ray.environments.base import Environment, OpenEnvironment
+from magnet_ray.errors import CallError, EnvironmentFault, Rejected
+from magnet_ray.functions.pool import FunctionPool
+from magnet_ray.graph import FunctionGraph
+from magnet_ray.misses import find_withheld, servers
+from magnet_ray.offers import offer
+from magnet_ray.teacher.base import PlannedCall, Teacher, TurnRequest
+from magnet_ray.types import (
+    ArgumentOrigin,
+    Category,
+    ExecutedCall,
+    FailureReason,
+    FunctionSpec,
+    Miss,
+    Origin,
+    SignaturePath,
+    Step,
+    TranslatedPath,
+    TranslatedTurn,
+    TurnSignature,
+    canonical,
+    compact,
+    content_id,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslationSettings:
+    """How hard to try, and what else to offer."""
+
+    call_retries: int = 5
+    """Other values tried for one failed call."""
+    turn_retries: int = 3
+    """Times a turn is started again."""
+    distractors: tuple[int, int] = (3, 8)
+    """Fewest and most functions offered beside those that are needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What every path of a run is translated with."""
+
+    pool: FunctionPool
+    """The functions."""
+    graph: FunctionGraph
+    """Their dependencies."""
+    teacher: Teacher
+    """Writes the words."""
+    open_environment: OpenEnvironment
+    """Opens an environment by its key and a scenario's seed."""
+    settings: TranslationSettings
+    """How hard to try."""
+
+
+def translate(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
+    """A path in words and executed calls.
+
+    Raises:
+        Rejected: a turn could not be carried out or worded; the reason is that of its last attempt.
+    """
+    key = _environment_key(path, workshop.pool)
+    scenario_seed = int(content_id(path.seed, "scenario")[:12], 16)
+    try:
+        environment = workshop.open_environment(key, scenario_seed, _specs_of(key, workshop.pool))
+    except EnvironmentFault as fault:
+        raise Rejected(FailureReason.ENVIRONMENT_FAULT, str(fault)) from fault
+    try:
+        return _Translation(path, workshop, key, scenario_seed, environment).run()
+    except EnvironmentFault as fault:
+        raise Rejected(FailureReason.ENVIRONMENT_FAULT, str(fault)) from fault
+    finally:
+        environment.close()
+
+
+def _environment_key(path: SignaturePath, pool: FunctionPool) -> str:
+    keys = {pool.spec(step.function).environment for turn in path.turns for step in turn.steps}
+    if len(keys) != 1:
+        raise Rejected(FailureReason.NO_PATH, f"functions of {len(keys)} environments in one path: {', '.join(sorted(keys))}")
+    return keys.pop()
+
+
+def _specs_of(key: str, pool: FunctionPool) -> Mapping[str, FunctionSpec]:
+    return pool.in_environment(key)
+
+
+class _Translation:
+    """The state of one translation."""
+
+    def __init__(self, path: SignaturePath, workshop: Workshop, key: str, scenario_seed: int, environment: Environment) -> None:
+        self.path, self.workshop, self.key, self.scenario_seed = path, workshop, key, scenario_seed
+        self.environment = environment
+        self.specs = workshop.pool.by_name
+        self.done: dict[int, tuple[PlannedCall, ...]] = {}
+        self.turns: list[TranslatedTurn] = []
+        self.withheld = _withheld_functions(path)
+        self.offered = offer(path, workshop.pool, workshop.settings.distractors, self.withheld)
+
+    def run(self) -> TranslatedPath:
+        """Translate every turn in order."""
+        turn = 0
+        while turn < len(self.path.turns):
+            turn += self._turn_with_retries(turn)
+        return TranslatedPath(
+            path=self.path,
+            scenario_seed=self.scenario_seed,
+            environment=self.key,
+            today=self.environment.today,
+            offered=self.offered,
+            turns=tuple(self.turns),
+            final_state=canonical(self.environment.state()),
+        )
+
+    def _turn_with_retries(self, turn: int) -> int:
+        """Translate a turn, or a miss with the turn that completes it; returns how many turns that were."""
+        mark = self.environment.checkpoint()
+        for attempt in range(self.workshop.settings.turn_retries + 1):
+            rng = Random(f"{self.path.seed}/{turn}/{attempt}")
+            try:
+                added = self._turn(turn, rng)
+            except Rejected as rejected:
+                self.environment.rollback(mark)
+                self.done = {index: calls for index, calls in self.done.items() if index < turn}
+                if attempt == self.workshop.settings.turn_retries:
+                    raise Rejected(rejected.reason, f"turn {turn}: {rejected.detail}") from rejected
+                continue
+            self.turns.extend(added)
+            return len(added)
+        raise AssertionError("unreachable")
+
+    def _turn(self, turn: int, rng: Random) -> list[TranslatedTurn]:
+        signature = self.path.turns[turn]
+        if self.path.category is Category.IRRELEVANCE:
+            return self._irrelevant(turn, signature, rng)
+        if signature.miss is Miss.NONE:
+            calls = self._calls(turn, signature, rng)
+            return [self._worded(turn, calls, rng)]
+        completing = self.path.turns[turn + 1]
+        before = self.environment.checkpoint()
+        calls = self._calls(turn + 1, completing, rng)
+        if signature.miss is Miss.FUNCTION:
+            return self._missing_function(turn, calls, before, rng)
+        return self._missing_parameter(turn, calls, before, rng)
+
+    # Planning and executing
+
+    def _calls(self, turn: int, signature: TurnSignature, rng: Random) -> tuple[PlannedCall, ...]:
+        """Plan and execute the calls that are made in a turn."""
+        self.done[turn] = ()
+        for position, step in enumerate(signature.steps):
+            for call in self._step(turn, position, step, rng):
+                self.done[turn] = (*self.done[turn], call)
+        if self.path.category is Category.PARALLEL and len(self.done[turn]) < 2:
+            raise Rejected(FailureReason.NO_VALUE, "nothing to repeat the call over")
+        return self.done[turn]
+
+    def _step(self, turn: int, position: int, step: Step, rng: Random) -> list[PlannedCall]:
+        spec = self.specs[step.function]
+        around = self._around(turn, spec)
+        made = [self._first_call(spec, position, step, around, rng)]
+        taken = {str(value) for value in made[0].arguments.values()}
+        only = ""
+        for _ in range(step.repeats - 1):
+            repeated = self._repeat(made[0], around, rng, taken, only)
+            if repeated is None:
+                break
+            only, call = repeated
+            taken.add(str(call.arguments[only]))
+            made.append(call)
+        return made
+
+    def _around(self, turn: int, spec: FunctionSpec) -> Surroundings:
+        return Surroundings(
+            environment=self.environment,
+            graph=self.workshop.graph,
+            done=self.done,
+            turn=turn,
+            speakable=self.workshop.teacher.speakable(spec),
+            # A value that could be told from the conversation would not be missing.
+            fresh=turn > 0 and self.path.turns[turn - 1].miss is Miss.PARAMETER,
+        )
+
+    def _first_call(self, spec: FunctionSpec, position: int, step: Step, around: Surroundings, rng: Random) -> PlannedCall:
+        """A call that its environment accepts, retried alone with other values."""
+        reason = "no attempt"
+        for attempt in range(self.workshop.settings.call_retries + 1):
+            chosen = choose_arguments(spec, step, around, rng, attempt=attempt)
+            if self._was_made(spec, chosen):
+                reason = f"{spec.name} was called with the same arguments before"
+                continue
+            try:
+                output = execute(self.environment, spec, chosen.values)
+            except CallError as error:
+                reason = f"{spec.name}({compact(chosen.values)}): {error}"
+                continue
+            return _planned(spec, chosen, output, position, nested=step.nested)
+        raise Rejected(FailureReason.CALL_FAILED, reason)
+
+    def _repeat(self, first: PlannedCall, around: Surroundings, rng: Random, taken: set[str], only: str) -> tuple[str, PlannedCall] | None:
+        """What varies and the step's call over another entity, or None when the scenario has no other."""
+        for _ in range(self.workshop.settings.call_retries):
+            try:
+                parameter, chosen = vary(first, around, rng, taken, only)
+                if self._was_made(first.spec, chosen):
+                    continue
+                output = execute(self.environment, first.spec, chosen.values)
+            except CallError:
+                continue
+            except Rejected:
+                return None
+            return parameter, _planned(first.spec, chosen, output, first.step, nested=first.nested)
+        return None
+
+    def _was_made(self, spec: FunctionSpec, chosen: Chosen) -> bool:
+        return any(call.spec.name == spec.name and call.arguments == chosen.values for calls in self.done.values() for call in calls)
+
+    # Words
+
+    def _request(self, turn: int, calls: tuple[PlannedCall, ...], rng: Random, withheld: tuple[int, str] | None = None) -> TurnRequest:
+        return TurnRequest(
+            turn=turn,
+            calls=calls,
+            history=tuple(self.turns),
+            specs=self.specs,
+            today=self.environment.today,
+            rng=rng,
+            withheld=withheld,
+        )
+
+    def _worded(self, turn: int, calls: tuple[PlannedCall, ...], rng: Random) -> TranslatedTurn:
+        request = self._request(turn, calls, rng)
+        words = self.workshop.teacher.query(request)
+        calls = _nested_as_worded(calls, words.nested)
+        reply = self.workshop.teacher.reply(replace(request, calls=calls))
+        executed = self._keep(turn, calls, [_origins(call, turn, span) for call, span in zip(calls, words.spans, strict=True)])
+        return TranslatedTurn(query=words.text, calls=executed, reply=reply, steps=rounds(calls, turn))
+
+    def _keep(self, turn: int, calls: tuple[PlannedCall, ...], origins: Sequence[Mapping[str, ArgumentOrigin]]) -> tuple[ExecutedCall, ...]:
+        """Remember a turn's calls with their final origins, for the turns to come."""
+        self.done[turn] = tuple(replace(call, origins=found) for call, found in zip(calls, origins, strict=True))
+        return tuple(_executed(call) for call in self.done[turn])
+
+    # Misses
+
+    def _irrelevant(self, turn: int, signature: TurnSignature, rng: Random) -> list[TranslatedTurn]:
+        """A request that no offered function can serve."""
+        before = self.environment.checkpoint()
+        calls = self._calls(turn, signature, rng)
+        self._check_genuine(calls, before)
+        self.environment.rollback(before)
+        request = self._request(turn, calls, rng)
+        words = self.workshop.teacher.query(request)
+        missing = tuple(call.spec.name for call in calls)
+        return [
+            TranslatedTurn(query=words.text, calls=(), reply=self.workshop.teacher.decline(request), miss=Miss.FUNCTION, missing=missing)
+        ]
+
+    def _missing_function(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
+        """A complete request without its function; the next turn brings the function and carries it out."""
+        self._check_genuine(calls, before)
+        teacher = self.workshop.teacher
+        request = self._request(turn + 1, calls, rng)
+        words = teacher.query(request)
+        calls = _nested_as_worded(calls, words.nested)
+        request = replace(request, calls=calls)
+        missing = tuple(dict.fromkeys(call.spec.name for call in calls if call.spec.name in self.withheld))
+        executed = self._keep(turn + 1, calls, [_origins(call, turn, span, late={}) for call, span in zip(calls, words.spans, strict=True)])
+        return [
+            TranslatedTurn(query=words.text, calls=(), reply=teacher.decline(request), miss=Miss.FUNCTION, missing=missing),
+            TranslatedTurn(
+                query=teacher.enable(request),
+                calls=executed,
+                reply=teacher.reply(request),
+                steps=rounds(calls, turn + 1),
+                tools_added=missing,
+            ),
+        ]
+
+    def _missing_parameter(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
+        """A request that forgets a required value; the next turn gives it."""
+        teacher = self.workshop.teacher
+        withheld = self._forgotten(turn, calls, before, rng)
+        request = self._request(turn + 1, calls, rng, withheld)
+        words = teacher.query(request)
+        calls = _nested_as_worded(calls, words.nested)
+        request = replace(request, calls=calls)
+        supplied = teacher.supply(request)
+        spans = zip(calls, words.spans, supplied.spans, strict=True)
+        executed = self._keep(turn + 1, calls, [_origins(call, turn, span, late=late) for call, span, late in spans])
+        return [
+            TranslatedTurn(query=words.text, calls=(), reply=teacher.clarify(request), miss=Miss.PARAMETER, missing=(withheld[1],)),
+            TranslatedTurn(query=supplied.text, calls=executed, reply=teacher.reply(request), steps=rounds(calls, turn + 1)),
+        ]
+
+    def _forgotten(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> tuple[int, str]:
+        """The (call, parameter) that the user forgets; see `find_withheld`."""
+        droppable = [
+            (index, parameter)
+            for index, call in enumerate(calls)
+            for parameter in call.spec.required
+            if parameter in self.workshop.teacher.droppable(call.spec)
+        ]
+        earlier = [call for index, done in self.done.items() if index < turn for call in done]
+        after = self.environment.checkpoint()
+        self.environment.rollback(before)
+        found = find_withheld(calls, droppable, earlier, self.environment, self._offered_specs(), self.workshop.graph, rng)
+        self.environment.rollback(after)
+        return found
+
+    def _offered_specs(self) -> list[FunctionSpec]:
+        return [self.specs[name] for name in self.offered]
+
+    def _check_genuine(self, calls: tuple[PlannedCall, ...], before: object) -> None:
+        """Stop offering what could serve instead of the withheld functions.
+
+        Raises:
+            Rejected: a function that the conversation needs could serve.
+        """
+        after_state = self.environment.state()
+        after = self.environment.checkpoint()
+        self.environment.rollback(before)
+        found = servers(calls, after_state, self.environment, self.key, self._offered_specs(), self.scenario_seed)
+        self.environment.rollback(after)
+        needed = {step.function for turn in self.path.turns for step in turn.steps} - self.withheld
+        if self.path.category is not Category.IRRELEVANCE and found & needed:
+            raise Rejected(FailureReason.NO_GENUINE_MISS, f"{', '.join(sorted(found & needed))} would serve as well")
+        self.offered = tuple(name for name in self.offered if name not in found)
+        if not self.offered:
+            raise Rejected(FailureReason.NO_GENUINE_MISS, "every offered function would serve as well")
+
+
+def _withheld_functions(path: SignaturePath) -> frozenset[str]:
+    """Functions that are not offered at first: those of an irrelevant request, or of the turn after a missing function."""
+    if path.category is Category.IRRELEVANCE:
+        return frozenset(step.function for turn in path.turns for step in turn.steps)
+    for index, turn in enumerate(path.turns):
+        if turn.miss is Miss.FUNCTION:
+            earlier = {step.function for before in path.turns[:index] for step in before.steps}
+            return frozenset(step.function for step in path.turns[index + 1].steps) - earlier
+    return frozenset()
+
+
+def _planned(spec: FunctionSpec, chosen: Chosen, output: object, step: int, *, nested: bool) -> PlannedCall:
+    return PlannedCall(spec=spec, arguments=chosen.values, origins=chosen.origins, output=output, step=step, nested=nested)
+
+
+def _nested_as_worded(calls: tuple[PlannedCall, ...], nested: tuple[bool, ...]) -> tuple[PlannedCall, ...]:
+    return tuple(replace(call, nested=flag) for call, flag in zip(calls, nested, strict=True))
+
+
+def _origins(call: PlannedCall, turn: int, span: Mapping[str, str], *, late: Mapping[str, str] | None = None) -> dict[str, ArgumentOrigin]:
+    """A call's origins completed by the words that carry each value.
+
+    Args:
+        call: the call.
+        turn: the turn whose query carries the values.
+        span: parameter -> words in that query.
+        late: after a miss, when the call is made one turn later: parameter -> words in that later query.
+    """
+    origins = {}
+    for name, origin in call.origins.items():
+        if late and name in late:
+            origin = ArgumentOrigin(origin=Origin.QUERY, turn=turn + 1, text=late[name])
+        elif origin.origin is Origin.QUERY:
+            kind = Origin.QUERY if late is None else Origin.EARLIER_QUERY
+            origin = ArgumentOrigin(origin=kind, turn=turn, text=span.get(name, ""))
+        elif origin.origin is Origin.OUTPUT:
+            origin = replace(origin, text=span.get(name, ""))
+        origins[name] = origin
+    return origins
+
+
+def _executed(call: PlannedCall) -> ExecutedCall:
+    return ExecutedCall(
+        function=call.spec.name,
+        arguments=compact(call.arguments),
+        output=compact(call.output),
+        origins=tuple(call.origins.items()),
+        nested=call.nested,
+    )
+
+
+def rounds(calls: tuple[PlannedCall, ...], turn: int) -> tuple[tuple[int, ...], ...]:
+    """Indices of a turn's calls by round: a call waits for those whose outputs it uses."""
+    level: list[int] = []
+    for call in calls:
+        needed = [origin.call for origin in call.origins.values() if origin.origin is Origin.OUTPUT and origin.turn == turn]
+        # Calls keep their order, so a call is never made before one that stands earlier.
+        level.append(max([level[index] + 1 for index in needed if index < len(level)] + [level[-1] if level else 0]))
+    return tuple(tuple(index for index, at in enumerate(level) if at == number) for number in range(max(level, default=-1) + 1))
