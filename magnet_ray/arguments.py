@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from magnet_ray.environments.base import Environment
-from magnet_ray.errors import CallError, Rejected
+from magnet_ray.errors import Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.json_paths import expand, value_at
 from magnet_ray.teacher.base import PlannedCall
@@ -137,7 +137,7 @@ def _map(
             # The user has not seen the list, so only the item itself can be spoken of.
             continue
         echoed = next((name for name, item in call.arguments.items() if isinstance(value, str) and item == value), None)
-        if echoed and not call.nested:
+        if echoed:
             # The output only repeats what the user said: the user is the origin.
             chosen.put(mapping.parameter, value, _again(call.origins[echoed], now))
         else:
@@ -254,22 +254,3 @@ def _other_item(first: PlannedCall, parameter: str, around: Surroundings, rng: R
     found = list(expand(source.output, pattern))
     path, value = rng.choice(found)
     return value, ArgumentOrigin(origin=Origin.OUTPUT, turn=origin.turn, call=origin.call, path=path)
-
-
-def failed(output: JsonValue) -> bool:
-    """Whether an output carries a failure message (paper, section 3.3: such turns are dropped)."""
-    if isinstance(output, dict):
-        return bool(output.get("error")) or output.get("success") is False
-    return isinstance(output, str) and output.lower().startswith(("error", "bad request", "internal server error"))
-
-
-def execute(environment: Environment, spec: FunctionSpec, arguments: Mapping[str, JsonValue]) -> JsonValue:
-    """Execute a call by its offered specification.
-
-    Raises:
-        CallError: the environment refused, or answered with a failure message.
-    """
-    output = environment.call(spec.callable_name, arguments)
-    if failed(output):
-        raise CallError(f"{spec.name} answered with a failure: {str(output)[:200]}")
-    return output

@@ -128,7 +128,16 @@ class RunDirectory:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._forget_if_untouched()
         self.close()
+
+    def _forget_if_untouched(self) -> None:
+        """A run that failed before its functions were known leaves no trace, so that a corrected source can use the directory."""
+        run = self.path / RUN_FILE
+        if run.exists() and "pool" not in read_json(run) and not any((self.path / "shards").iterdir()):
+            run.unlink()
+            (self.path / "shards").rmdir()
 
     def close(self) -> None:
         """Release the lock; calling it twice is fine."""
@@ -187,12 +196,16 @@ class RunDirectory:
         return read_shard(self.path, shard)
 
     def finish(
-        self, trajectories: Iterable[Trajectory], failures: Iterable[Failure], statistics: Callable[[], Mapping[str, Any]] = dict
+        self,
+        trajectories: Iterable[Trajectory],
+        failures: Iterable[Failure],
+        statistics: Callable[[], Mapping[str, Any]] = dict,
+        before_manifest: Callable[[Manifest], object] | None = None,
     ) -> Manifest:
         """Write the final tables and then the manifest; both streams come by path index. Removes the shards.
 
         `trajectories` is read to its end before `failures`, and no more than one row group is held in memory.
-        `statistics` is called when all rows have gone by.
+        `statistics` is called when all rows have gone by, `before_manifest` when the tables are written.
 
         Raises:
             RunError: the rows kept and the failures are not as many as the paths attempted.
@@ -229,6 +242,8 @@ class RunDirectory:
             seconds=round(time.monotonic() - self._started, 3),
             files=files,
         )
+        if before_manifest is not None:
+            before_manifest(manifest)
         write_json(self.path / MANIFEST_FILE, manifest.model_dump(mode="json"))
         shutil.rmtree(self.path / "shards")
         return manifest

@@ -15,6 +15,8 @@ import numpy as np
 import orjson
 from datasketch import MinHash
 
+from magnet_ray.errors import SourceError
+from magnet_ray.functions.overlap import bfcl_queries
 from magnet_ray.types import Trajectory
 
 PERMUTATIONS = 64
@@ -144,10 +146,11 @@ class QueryIndex:
 @lru_cache(maxsize=4)
 def benchmark_index(ngram: int, threshold: float) -> QueryIndex | None:
     """The index of BFCL's test queries, or None where `bfcl_eval` is not installed."""
-    from magnet_ray.functions.overlap import bfcl_queries
-
-    queries = bfcl_queries()
-    return QueryIndex(queries, ngram=ngram, threshold=threshold) if queries else None
+    try:
+        queries = bfcl_queries()
+    except SourceError:
+        return None
+    return QueryIndex(queries, ngram=ngram, threshold=threshold)
 
 
 def user_queries(row: Trajectory) -> list[str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from magnet_ray.arguments import execute
 from magnet_ray.environments.base import Environment
+from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.json_paths import expand, leaves

@@ -8,25 +8,32 @@ only counts and sketches; a lost worker costs its unfinished shards, and a resum
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import secrets
+import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from magnet_ray.artifacts import RunDirectory, read_shard, write_shard
+from magnet_ray.artifacts import Manifest, RunDirectory, read_shard, shard_files, write_shard
 from magnet_ray.config import RayConfig, SynthesizeConfig
 from magnet_ray.data_card import Summary, write_card
-from magnet_ray.duplicates import PERMUTATIONS, benchmark_index, conversation_text, near_duplicates, signature, user_queries
 from magnet_ray.environments.opening import environment_opener
-from magnet_ray.errors import JobFailed
-from magnet_ray.functions.pool import save_pool
+from magnet_ray.errors import ConfigError, JobFailed, RunError
+from magnet_ray.functions.pool import FunctionPool, save_pool
 from magnet_ray.graph import save_graph
 from magnet_ray.mix import category_of
 from magnet_ray.progress import Progress
@@ -35,10 +42,18 @@ from magnet_ray.synthesis import Recipe, make_rows, prepare
 from magnet_ray.types import Failure, FailureReason, Trajectory
 
 TOP_REASONS = 5
+"""Reasons that the message of a failed job names."""
+SHOWN_FAILURES = 5
+"""Functions left out of the pool that are named on stderr; the rest stand in the run's `pool/`."""
+
+Removed = dict[int, tuple[FailureReason, str]]
+"""Path index -> why the second pass removes its row."""
 
 
 def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) -> Summary:
     """Make a run: verified conversations from the sources of a configuration.
+
+    SIGTERM ends it as Ctrl-C does. What was finished by then stays, for `resume`.
 
     Args:
         config: the job.
@@ -47,28 +62,28 @@ def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) 
 
     Raises:
         UserError: the sources, the configuration or the directory cannot be used.
-        JobFailed: more paths failed than the budget allows.
+        JobFailed: more paths failed than the budget allows; the run stays unfinished.
+        KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
     started = time.monotonic()
-    with RunDirectory.open(out, config, resume=resume) as run, Progress() as progress:
+    with _interrupted_by_sigterm(), RunDirectory.open(out, config, resume=resume) as run, Progress() as progress:
         progress.say("reading and trying the functions")
         recipe = prepare(config, environment_opener(config.isolation.call_seconds, config.isolation.memory_mb))
         run.claim_pool(recipe.fingerprint)
         save_pool(recipe.workshop.pool, run.path / "pool")
         save_graph(recipe.workshop.graph, run.path / "graph")
-        with cluster(config.ray):
+        _say_left_out(recipe.workshop.pool, run.path, progress)
+        with cluster(config.ray, progress):
             make_shards(run, recipe, progress)
             removed = find_removed(run, progress)
-        statistics = RunStatistics()
-        manifest = run.finish(
-            _kept(run, removed, statistics, progress),
-            _failed(run, removed),
-            lambda: _figures(recipe, statistics),
-        )
-        summary = Summary(path=run.path, manifest=manifest, seconds=time.monotonic() - started)
-        write_card(summary, statistics)
-    _check_budget(config, manifest.counts.failed, Counter(manifest.counts.by_reason), run.path)
-    return summary
+        return _finish(run, recipe, removed, progress, started)
+
+
+def _say_left_out(pool: FunctionPool, directory: Path, progress: Progress) -> None:
+    for failure in pool.failures[:SHOWN_FAILURES]:
+        progress.say(f"left out: {failure.id}: {failure.detail}")
+    if len(pool.failures) > SHOWN_FAILURES:
+        progress.say(f"left out: {len(pool.failures) - SHOWN_FAILURES} more, all in {directory}/pool")
 
 
 def plan(config: SynthesizeConfig) -> str:
@@ -104,31 +119,120 @@ def _quotas(config: SynthesizeConfig, recipe: Recipe) -> dict[str, int]:
 # The cluster
 
 
-class cluster:
-    """A context with Ray started: the cluster of `address` or `RAY_ADDRESS`, else one on this machine."""
+@contextmanager
+def cluster(settings: RayConfig, progress: Progress) -> Iterator[None]:
+    """Ray, started: the caller's if it runs already, else the cluster of `address` or RAY_ADDRESS, else one on this machine.
 
-    def __init__(self, settings: RayConfig) -> None:
-        self._settings = settings
-        self._ours = False
+    Raises:
+        ConfigError: no cluster answers at the address.
+    """
+    if ray.is_initialized():
+        with _quiet_ray_data():
+            yield
+        return
+    address = settings.address or os.environ.get("RAY_ADDRESS")
+    # Ray puts a handler of its own in the place of ours.
+    on_termination = signal.getsignal(signal.SIGTERM)
+    try:
+        progress.say(f"joining the Ray cluster {address}" if address else "starting Ray")
+        _join(address) if address else _start(settings.num_cpus)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_termination)
+        with _quiet_ray_data():
+            yield
+    finally:
+        ray.shutdown()
 
-    def __enter__(self) -> None:
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
-        if not ray.is_initialized():
-            self._ours = True
-            address = self._settings.address or os.environ.get("RAY_ADDRESS")
-            if address:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-            else:
-                # Ray reads the variable in every process that it starts; nothing listens beyond this machine.
-                os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-                ray.init(num_cpus=self._settings.num_cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
 
-    def __exit__(self, *error: object) -> None:
-        if self._ours:
-            ray.shutdown()
+def _start(num_cpus: int | None) -> None:
+    """Start Ray on this machine. Its ports are open to the network, so its processes share a token that nobody else knows."""
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    # It would announce that tokens are in use.
+    logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
+    # `local`, because without an address Ray joins any cluster that happens to run on this machine.
+    ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError(
+            f"the Ray cluster {address} cannot be joined",
+            detail,
+            fix="correct ray.address or RAY_ADDRESS, or leave both out to run on this machine",
+        ) from None
+
+
+@contextmanager
+def _quiet_ray_data() -> Iterator[None]:
+    """Ray Data without its own bars and banners: the job's progress says more."""
+    context = ray.data.DataContext.get_current()
+    before = context.enable_progress_bars, context.print_on_execution_start
+    context.enable_progress_bars = context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    # It warns that its bars are off.
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars, context.print_on_execution_start = before
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM, as a job scheduler sends it, raises KeyboardInterrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+# The failure budget
+
+
+class Budget:
+    """Counts failed paths of a run, and stops the job when there are too many."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._run = run
+        self._examples: dict[str, str] = {}
+        self.failed: Counter[str] = Counter()
+
+    def spend(self, failures: Mapping[str, Any]) -> None:
+        """Count failures: reason -> [count, the detail of one].
+
+        Raises:
+            JobFailed: more paths failed than the budget allows.
+        """
+        for reason, (count, example) in failures.items():
+            self.failed[reason] += count
+            self._examples.setdefault(reason, example)
+        config, total = self._run.config, self.failed.total()
+        if total <= config.failure_budget * config.num:
+            return
+        top = self.failed.most_common(TOP_REASONS)
+        raise JobFailed(
+            f"{total} of {config.num} paths failed, more than the budget of {config.failure_budget:.0%}: "
+            f"{', '.join(f'{count} {reason}' for reason, count in top)}; "
+            f"for example, {top[0][0]}: {self._examples[top[0][0]]}; "
+            f"all are in {self._run.path}/shards; raise failure_budget and go on with --resume"
+        )
+
+
+def _by_reason(failures: Sequence[tuple[str, str]]) -> dict[str, tuple[int, str]]:
+    """(reason, detail) of each failure -> reason -> (count, the first detail)."""
+    counts, examples = Counter(reason for reason, _ in failures), dict(reversed(failures))
+    return {reason: (count, examples[reason]) for reason, count in counts.items()}
 
 
 # First pass: shards of rows
@@ -139,21 +243,25 @@ def make_shards(run: RunDirectory, recipe: Recipe, progress: Progress) -> None:
 
     Raises:
         JobFailed: more paths failed than the budget allows.
+        RunError: a worker cannot write to the run directory, or writes to another one.
     """
     finished = run.finished_shards()
     todo = [shard for shard in range(run.shards) if shard not in finished]
-    done = sum(len(run.paths_of(shard)) for shard in finished)
-    failed = Counter[str]()
-    progress.start("paths", run.config.num, done)
+    budget, nodes = Budget(run), Counter[str]()
+    progress.start("making paths", run.config.num, sum(len(run.paths_of(shard)) for shard in finished))
+    for shard in sorted(finished):
+        budget.spend(_failures_of(run.path, shard))
     if not todo:
         return
     shared = ray.put(recipe)
     work = ray.data.from_items([_item(run, shard) for shard in todo], override_num_blocks=len(todo))
-    for report in work.map(_make_shard, fn_kwargs={"shared": [shared]}, num_cpus=1).iter_rows():
-        failed.update(dict(zip(report["reasons"], report["counts"], strict=True)))
-        progress.advance(report["paths"], failed=failed.total())
-        if failed.total() > run.config.failure_budget * run.config.num:
-            _check_budget(run.config, failed.total(), failed, run.path)
+    for report in work.map(partial(_make_shard, shared=[shared]), num_cpus=1).iter_rows():
+        _check_report(run, report)
+        nodes[report["node"]] += 1
+        budget.spend(json.loads(report["failures"]))
+        progress.advance(report["paths"], failed=budget.failed.total())
+    if len(nodes) > 1:
+        progress.say(f"{len(todo)} shards were made on {len(nodes)} nodes: {', '.join(str(count) for _, count in nodes.most_common())}")
 
 
 def _item(run: RunDirectory, shard: int) -> dict[str, Any]:
@@ -163,12 +271,34 @@ def _item(run: RunDirectory, shard: int) -> dict[str, Any]:
 
 
 def _make_shard(item: dict[str, Any], shared: Sequence[ray.ObjectRef[Recipe]]) -> dict[str, Any]:
-    """Worker: make the rows of a shard and write them."""
-    indices = range(item["start"], item["stop"])
+    """Worker: make the rows of a shard and write them. The report tells of a disk that refuses, which no retry would change."""
+    directory, indices, refusal = Path(item["directory"]), range(item["start"], item["stop"]), ""
     rows, failures = make_rows(indices, _recipe(shared[0]))
-    write_shard(Path(item["directory"]), item["shard"], indices, rows, failures)
-    reasons = Counter(failure.reason.value for failure in failures)
-    return {"shard": item["shard"], "paths": len(indices), "reasons": list(reasons), "counts": list(reasons.values())}
+    try:
+        write_shard(directory, item["shard"], indices, rows, failures)
+    except RunError as error:
+        refusal = str(error)
+    return {
+        "shard": item["shard"],
+        "paths": len(indices),
+        "failures": json.dumps(_by_reason([(failure.reason.value, failure.detail) for failure in failures])),
+        "node": ray.get_runtime_context().get_node_id(),
+        "refusal": refusal,
+    }
+
+
+def _check_report(run: RunDirectory, report: Mapping[str, Any]) -> None:
+    shared = "let --out be on storage that every node of the cluster shares"
+    if report["refusal"]:
+        raise RunError("a worker cannot write its shard", fix=f"{report['refusal']}; on a cluster, {shared}")
+    if not shard_files(run.path, report["shard"])[0].exists():
+        raise RunError(f"a worker on another machine wrote shard {report['shard']} to a directory of its own", str(run.path), fix=shared)
+
+
+def _failures_of(directory: Path, shard: int) -> dict[str, tuple[int, str]]:
+    """The failures of a finished shard by reason, without its rows."""
+    table = pq.read_table(shard_files(directory, shard)[1], columns=["reason", "detail"])
+    return _by_reason(list(zip(*table.to_pydict().values(), strict=True)))
 
 
 _RECIPES: dict[str, Recipe] = {}
@@ -186,40 +316,52 @@ def _recipe(reference: ray.ObjectRef[Recipe]) -> Recipe:
 # Second pass: what needs the whole run
 
 
-def find_removed(run: RunDirectory, progress: Progress) -> dict[int, tuple[FailureReason, str]]:
-    """Path indices of rows to remove, with the reason: overlaps with a benchmark, then near duplicates."""
+def find_removed(run: RunDirectory, progress: Progress) -> Removed:
+    """Path indices of rows to remove, with the reason: overlaps with a benchmark, then near duplicates.
+
+    Raises:
+        JobFailed: with these, more paths failed than the budget allows.
+    """
+    # Imported where it is used: the workers of the first pass start a second earlier without it.
+    from magnet_ray.duplicates import PERMUTATIONS, near_duplicates
+
     settings = run.config.verification
-    progress.start("sketches", run.config.num, 0)
+    progress.start("comparing rows", run.config.num, 0)
     items = [_item(run, shard) for shard in range(run.shards)]
     work = ray.data.from_items(items, override_num_blocks=min(len(items), 512))
-    sketched = work.map(_sketch_shard, fn_kwargs={"ngram": settings.ngram, "threshold": settings.contamination}, num_cpus=1)
-    removed: dict[int, tuple[FailureReason, str]] = {}
+    sketched = work.map(partial(_sketch_shard, ngram=settings.ngram, threshold=settings.contamination), num_cpus=1)
+    budget, removed = Budget(run), Removed()
     indices: list[int] = []
     signatures: list[np.ndarray[Any, np.dtype[np.uint32]]] = []
     for report in sketched.iter_rows():
         progress.advance(report["stop"] - report["start"])
-        for index in report["contaminated"]:
-            removed[int(index)] = (FailureReason.CONTAMINATED, "a query overlaps with a test query of BFCL")
-        indices.extend(int(index) for index in report["indices"])
+        budget.spend(json.loads(report["failures"]))
+        for index in json.loads(report["contaminated"]):
+            removed[index] = (FailureReason.CONTAMINATED, "a query overlaps with a test query of BFCL")
+        indices.extend(json.loads(report["indices"]))
         signatures.append(np.frombuffer(report["signatures"], dtype=np.uint32).reshape(-1, PERMUTATIONS))
     if indices:
         for index, twin in near_duplicates(indices, np.concatenate(signatures), settings.near_duplicate).items():
             removed.setdefault(index, (FailureReason.NEAR_DUPLICATE, f"nearly the same as path {twin}"))
+    budget.spend(_by_reason([(reason.value, detail) for reason, detail in removed.values()]))
     return removed
 
 
 def _sketch_shard(item: dict[str, Any], ngram: int, threshold: float) -> dict[str, Any]:
-    """Worker: signatures of a shard's rows, and which of them overlap with a benchmark."""
-    rows, _ = read_shard(Path(item["directory"]), item["shard"])
+    """Worker: signatures of a shard's rows, which of them overlap with a benchmark, and the shard's failures."""
+    from magnet_ray.duplicates import PERMUTATIONS, benchmark_index, conversation_text, signature, user_queries
+
+    rows, failures = read_shard(Path(item["directory"]), item["shard"])
     index = benchmark_index(ngram, threshold)
-    bad = [row.index for row in rows if index and any(index.overlaps(query) for query in user_queries(row))]
-    kept = [row for row in rows if row.index not in set(bad)]
+    bad = {row.index for row in rows if index and any(index.overlaps(query) for query in user_queries(row))}
+    kept = [row for row in rows if row.index not in bad]
     sketches = np.stack([signature(conversation_text(row)) for row in kept]) if kept else np.zeros((0, PERMUTATIONS), dtype=np.uint32)
     return {
         "start": item["start"],
         "stop": item["stop"],
-        "contaminated": bad,
-        "indices": [row.index for row in kept],
+        "failures": json.dumps(_by_reason([(failure.reason.value, failure.detail) for failure in failures])),
+        "contaminated": json.dumps(sorted(bad)),
+        "indices": json.dumps([row.index for row in kept]),
         "signatures": sketches.tobytes(),
     }
 
@@ -227,10 +369,24 @@ def _sketch_shard(item: dict[str, Any], ngram: int, threshold: float) -> dict[st
 # Final tables
 
 
-def _kept(
-    run: RunDirectory, removed: dict[int, tuple[FailureReason, str]], statistics: RunStatistics, progress: Progress
-) -> Iterator[Trajectory]:
-    progress.start("rows written", run.config.num, 0)
+def _finish(run: RunDirectory, recipe: Recipe, removed: Removed, progress: Progress, started: float) -> Summary:
+    """Write the tables, the card and then the manifest."""
+    statistics = RunStatistics()
+
+    def summary(manifest: Manifest) -> Summary:
+        return Summary(path=run.path, manifest=manifest, seconds=time.monotonic() - started)
+
+    manifest = run.finish(
+        _kept(run, removed, statistics, progress),
+        _failed(run, removed),
+        lambda: _figures(recipe, statistics),
+        lambda manifest: write_card(summary(manifest), statistics),
+    )
+    return summary(manifest)
+
+
+def _kept(run: RunDirectory, removed: Removed, statistics: RunStatistics, progress: Progress) -> Iterator[Trajectory]:
+    progress.start("writing rows", run.config.num, 0)
     for shard in range(run.shards):
         for row in run.read_shard(shard)[0]:
             if row.index not in removed:
@@ -239,7 +395,7 @@ def _kept(
         progress.advance(len(run.paths_of(shard)))
 
 
-def _failed(run: RunDirectory, removed: dict[int, tuple[FailureReason, str]]) -> Iterator[Failure]:
+def _failed(run: RunDirectory, removed: Removed) -> Iterator[Failure]:
     for shard in range(run.shards):
         rows, failures = run.read_shard(shard)
         gone = [_removed(row, *removed[row.index]) for row in rows if row.index in removed]
@@ -260,14 +416,3 @@ def _figures(recipe: Recipe, statistics: RunStatistics) -> dict[str, Any]:
         "edges_dropped": graph.dropped,
         **statistics.summary(),
     }
-
-
-def _check_budget(config: SynthesizeConfig, failed: int, reasons: Counter[str], path: Path) -> None:
-    if failed <= config.failure_budget * config.num:
-        return
-    top = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(TOP_REASONS))
-    raise JobFailed(
-        f"{failed} of {config.num} paths failed, more than the budget of {config.failure_budget:.0%}: {top}; "
-        f"see {path}/failures or raise failure_budget and resume"
-    )
-

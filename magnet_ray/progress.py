@@ -1,4 +1,4 @@
-"""Progress of a long job: a live bar in a terminal, a line now and then in a log."""
+"""Progress of a long job on stderr: a live bar in a terminal; in a log, a line now and then and one at the end of a stage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LOG_SECONDS = 10.0
 
 
 class Progress:
-    """One bar for each stage of a job, on stderr."""
+    """One bar for each stage of a job."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
         self._live = self._console.is_terminal
         self._bars = RichProgress(
             SpinnerColumn(),
@@ -32,7 +32,7 @@ class Progress:
             disable=not self._live,
         )
         self._task: TaskID | None = None
-        self._stage, self._total, self._done = "", 0, 0
+        self._stage, self._total, self._done, self._before = "", 0, 0, 0
         self._began = self._logged = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -43,12 +43,12 @@ class Progress:
         self._bars.stop()
 
     def say(self, text: str) -> None:
-        """Print one line."""
-        self._console.print(text)
+        """Print one line, whole even where the terminal is narrower."""
+        self._console.print(text, soft_wrap=True, markup=False)
 
     def start(self, stage: str, total: int, done: int) -> None:
         """Begin a stage of `total` units, of which `done` are done already."""
-        self._stage, self._total, self._done = stage, total, done
+        self._stage, self._total, self._done, self._before = stage, total, done, done
         self._began = self._logged = time.monotonic()
         self._task = self._bars.add_task(stage, total=total, completed=done, note="")
         if done:
@@ -60,6 +60,15 @@ class Progress:
         if self._task is not None:
             self._bars.update(self._task, completed=self._done, note=f"{failed} failed" if failed else "")
         now = time.monotonic()
-        if not self._live and (now - self._logged >= LOG_SECONDS):
+        if not self._live and (now - self._logged >= LOG_SECONDS or self._done == self._total):
             self._logged = now
-            self.say(f"{self._stage}: {self._done} of {self._total}{f', {failed} failed' if failed else ''}, {now - self._began:.0f} s")
+            self.say(self._line(now - self._began, failed))
+
+    def _line(self, seconds: float, failed: int) -> str:
+        left, made = self._total - self._done, self._done - self._before
+        parts = [f"{self._stage}: {self._done} of {self._total}", f"{seconds:.0f} s"]
+        if failed:
+            parts.insert(1, f"{failed} failed")
+        if left and made:
+            parts.append(f"about {seconds * left / made:.0f} s to go")
+        return ", ".join(parts)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from magnet_ray.arguments import Chosen, Surroundings, choose_arguments, execute, vary
+from magnet_ray.arguments import Chosen, Surroundings, choose_arguments, vary
 from magnet_ray.environments.base import Environment, OpenEnvironment
+from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.graph import FunctionGraph

@@ -137,27 +137,27 @@ def check_provenance(translated: TranslatedPath, pool: FunctionPool) -> None:
         Rejected: PROVENANCE.
     """
     for index, turn in enumerate(translated.turns):
-        for call in turn.calls:
+        for position, call in enumerate(turn.calls):
             arguments = parsed(call.arguments)
             origins = dict(call.origins)
             if set(origins) != set(arguments):
                 raise Rejected(FailureReason.PROVENANCE, f"turn {index}: {call.function} has arguments without an origin")
             for name, value in arguments.items():
-                if not _found(value, name, origins[name], index, translated, pool.spec(call.function)):
+                if not _found(value, name, origins[name], (index, position), translated, pool.spec(call.function)):
                     detail = f"turn {index}: {call.function}.{name}={canonical(value)} is not in {origins[name].origin.value}"
                     raise Rejected(FailureReason.PROVENANCE, f"{detail} of turn {origins[name].turn} ({origins[name].text!r})")
 
 
-def _found(value: Any, name: str, origin: ArgumentOrigin, index: int, translated: TranslatedPath, spec: FunctionSpec) -> bool:
+def _found(value: Any, name: str, origin: ArgumentOrigin, place: tuple[int, int], translated: TranslatedPath, spec: FunctionSpec) -> bool:
     if origin.origin is Origin.OUTPUT:
-        if origin.turn > index:
+        if (origin.turn, origin.call) >= place:
             return False
         try:
             return bool(value_at(parsed(translated.turns[origin.turn].calls[origin.call].output), origin.path) == value)
         except (KeyError, IndexError):
             return False
     if origin.origin in {Origin.QUERY, Origin.EARLIER_QUERY}:
-        if origin.turn > index or (origin.origin is Origin.QUERY) != (origin.turn == index):
+        if origin.turn > place[0] or (origin.origin is Origin.QUERY) != (origin.turn == place[0]):
             return False
         query = translated.turns[origin.turn].query
         if isinstance(value, bool):

@@ -175,6 +175,17 @@ def test_an_argument_from_an_output_equals_what_stands_there() -> None:
     assert seen > 100
 
 
+def test_an_output_is_seen_before_the_message_that_uses_it() -> None:
+    for row in builtin_rows():
+        turns = turns_of(row)
+        for turn, call, _, origin in origins_of(row):
+            if origin["origin"] == "output" and origin["turn"] == turn:
+                calls = calls_of(turns[turn])
+                used = next(n for n, m in enumerate(turns[turn]) if m.get("tool_call_id") == calls[origin["call"]]["id"])
+                made = next(n for n, m in enumerate(turns[turn]) if calls[call] in m.get("tool_calls", ()))
+                assert used < made, row.index
+
+
 def test_an_argument_from_a_query_is_worded_in_that_query() -> None:
     seen = 0
     for row in builtin_rows():

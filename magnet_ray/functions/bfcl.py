@@ -48,9 +48,28 @@ UNKNOWN_PARAMETERS: Final = frozenset({("delete_message", "message_id"), ("retri
 NEEDED_PARAMETERS: Final = {"retrieve_invoice": ["booking_id"]}
 """Parameters documented as optional without which every call fails."""
 UNKNOWN_RETURNS: Final = frozenset(
-    "mkdir touch echo send_message delete_message list_all_airports list_all_following get_user_tweets search_tweets get_tweet_comments "
-    "get_user_tickets ticket_get_login_status edit_ticket adjustClimateControl displayCarStatus check_tire_pressure authenticate_travel "
-    "get_all_credit_cards add_to_watchlist get_order_history".split()
+    [
+        "mkdir",
+        "touch",
+        "echo",
+        "send_message",
+        "delete_message",
+        "list_all_airports",
+        "list_all_following",
+        "get_user_tweets",
+        "search_tweets",
+        "get_tweet_comments",
+        "get_user_tickets",
+        "ticket_get_login_status",
+        "edit_ticket",
+        "adjustClimateControl",
+        "displayCarStatus",
+        "check_tire_pressure",
+        "authenticate_travel",
+        "get_all_credit_cards",
+        "add_to_watchlist",
+        "get_order_history",
+    ]
 )
 """Functions whose outputs differ from their documentation: their return schema is left to observation."""
 INSTALL: Final = "run: pip install --no-deps bfcl-eval==2025.6.8 && pip install mpmath==1.3.0"

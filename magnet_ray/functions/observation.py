@@ -12,8 +12,8 @@ from random import Random
 
 from genson import SchemaBuilder
 
-from magnet_ray.arguments import execute
 from magnet_ray.environments.base import Environment, OpenEnvironment
+from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.types import Effect, Failure, FailureReason, FunctionSpec, JsonValue, canonical, compact, content_id

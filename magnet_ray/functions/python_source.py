@@ -74,12 +74,18 @@ FALLBACKS: Final[tuple[Schema, ...]] = (
 """What is tried for a parameter that nothing is known about."""
 MAX_ASSIGNMENTS: Final = 30
 """Combinations of types that are tried for one function."""
+MAX_STRICTER: Final = 3
+"""Optional parameters that are tried as required ones."""
 DRAWS: Final = 4
 """Calls with one combination of types."""
 GOOD_RATE: Final = 0.4
 """Share of successful calls at which a combination is taken at once."""
+MAX_ROUNDS: Final = 4
+"""Times that the methods of a class are gone through."""
 MAX_VARIED: Final = 3
 """Parameters of a constructor whose defaults are varied."""
+SURE_RATE: Final = 0.75
+"""The same for types that nothing but the trial speaks for."""
 PROBE_LIMITS: Final = Limits(call_seconds=0.5, cpu_seconds=20)
 DESCRIPTION_LENGTH: Final = 400
 
@@ -178,17 +184,21 @@ def _settle_all(
     except EnvironmentFault as error:
         yield from ((item["name"], f"no instance of {target.class_name} could be made: {error}") for item in described)
         return
-    # Methods need each other: a key must be put in before it can be looked up. So a class is settled in two
-    # rounds, the second on instances that the functions found in the first have filled.
-    for last in (False, True) if target.class_name else (True,):
-        results = []
+    # Methods need each other: a key must be put in before it can be looked up. So what failed is tried again on
+    # instances that the functions found so far have filled, as long as that finds more.
+    settled: dict[str, Settled] = {}
+    for _ in range(MAX_ROUNDS if target.class_name else 1):
+        found = len(probe.specs)
         for item in described:
+            if isinstance(settled.get(item["name"]), FunctionSpec):
+                continue
             if target.class_name:
                 probe.close()
-            results.append(_settle(probe, item, source, category))
-        probe.specs = {result.callable_name: result for result in results if isinstance(result, FunctionSpec)}
-        if last:
-            yield from (_renamed(result, prefix) for result in results)
+            settled[item["name"]] = _settle(probe, item, source, category)
+        probe.specs = {result.callable_name: result for result in settled.values() if isinstance(result, FunctionSpec)}
+        if len(probe.specs) == found:
+            break
+    yield from (_renamed(result, prefix) for result in settled.values())
     probe.close()
 
 
@@ -214,6 +224,7 @@ class _Probe:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.specs: dict[str, FunctionSpec] = {}
+        self._known: dict[str, FunctionSpec] = {}
         self._count = 0
         self._environment: IsolatedEnvironment | None = None
         self.environment()
@@ -224,7 +235,8 @@ class _Probe:
             self._count += 1
             arguments = constructor_arguments(self.target, self._count) if self.target.class_name else {}
             scenario = Scenario(seed=self._count, arguments=arguments)
-            self._environment = IsolatedEnvironment(self.target, scenario, self.specs, limits=PROBE_LIMITS)
+            self._known |= self.specs
+            self._environment = IsolatedEnvironment(self.target, scenario, self._known, limits=PROBE_LIMITS)
             fill(self._environment, self.specs, self._count)
         return self._environment
 
@@ -232,13 +244,19 @@ class _Probe:
         """The outputs of the calls that succeeded, of `draws` calls with sampled values."""
         rng = Random(f"probe {spec.name} {spec.parameters}")
         outputs = []
+        # The environment goes by this dictionary when it suggests values.
+        self._known[spec.callable_name] = spec
         for _ in range(draws):
             environment = self.environment()
             arguments = _draw_all(environment, spec, names, rng)
             if arguments is None:
                 continue
             try:
+                mark, before = environment.checkpoint(), environment.state_text()
                 outputs.append(environment.call(spec.callable_name, arguments))
+                if environment.state_text() != before:
+                    # Every draw meets the same state: what one removes is there for the next.
+                    environment.rollback(mark)
             except CallError:
                 continue
             except EnvironmentFault:
@@ -257,23 +275,39 @@ def _settle(probe: _Probe, described: Mapping[str, Any], source: str, category: 
     name = described["name"]
     if described["reason"]:
         return name, described["reason"]
-    best, best_rate, outputs = None, 0.0, []
+    # Some parameters are optional by signature only: if nothing works, each is tried as a required one.
+    for form in (described, *islice(_stricter(described), MAX_STRICTER)):
+        types, outputs = _accepted(probe, form, source, category)
+        if types is None:
+            continue
+        if not probe.target.class_name and all(output is None for output in outputs):
+            return name, "it returns nothing, and a module's functions have no state to change"
+        return _spec(name, form, types | _optional(probe, form, types, source, category), source, category)
+    return name, "no call with sampled arguments succeeded"
+
+
+def _stricter(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for chosen in described["parameters"]:
+        if not chosen["required"] and chosen["default"] is None:
+            parameters = [{**item, "required": item["required"] or item is chosen} for item in described["parameters"]]
+            yield {**described, "parameters": parameters}
+
+
+def _accepted(probe: _Probe, described: Mapping[str, Any], source: str, category: str) -> tuple[dict[str, Schema] | None, list[JsonValue]]:
+    """Types of the required parameters with which calls succeed, and their outputs; None when no types were found."""
+    best: dict[str, Schema] | None = None
+    outputs: list[JsonValue] = []
     required = [item for item in described["parameters"] if item["required"]]
     for assignment in islice(_assignments(required), MAX_ASSIGNMENTS):
-        spec = _spec(name, described, assignment, source, category)
+        spec = _spec(described["name"], described, assignment, source, category)
         first = probe.outputs(spec, spec.required, 1)
         likely = all(schema in _known_types(item) for item, schema in zip(required, assignment.values(), strict=True))
         found = first + probe.outputs(spec, spec.required, DRAWS if first or likely else 1)
         rate = len(found) / (DRAWS + 1)
-        if rate > best_rate:
-            best, best_rate, outputs = assignment, rate, found
-        if rate >= GOOD_RATE:
+        if rate >= (GOOD_RATE if likely else SURE_RATE):
+            best, outputs = assignment, found
             break
-    if best is None:
-        return name, "no call with sampled arguments succeeded"
-    if not probe.target.class_name and all(output is None for output in outputs):
-        return name, "it returns nothing, and a module's functions have no state to change"
-    return _spec(name, described, best | _optional(probe, described, best, source, category), source, category)
+    return best, outputs
 
 
 def _optional(probe: _Probe, described: Mapping[str, Any], required: Mapping[str, Schema], source: str, category: str) -> dict[str, Schema]:

@@ -69,7 +69,7 @@ def _nouns(name: str, attachment: Attachment) -> list[str]:
         "symbol": ["stock", "company", "stock symbol", "ticker", "ticker symbol"],
         "ticker": ["stock", "company"],
         "ip": ["ip address"],
-        "url": ["link", "website", "web page", "page"],
+        "url": ["link", "website", "web page"],
     }.get(words, [])
     if words in {"numbers", "data"}:
         nouns += ["numbers", "numeric data", "data", "values"]

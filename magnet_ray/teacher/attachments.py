@@ -301,7 +301,9 @@ def _from_rules(words: str, description: str, kind_of: str, context: str) -> Att
     if rule.kind == "code" and _FILE_NAME.match(noun):
         noun = noun.rsplit(" ", 1)[0]
     owner = re.fullmatch(r"(.+) name", words)
-    if owner and rule.word == "{}" and not _SELF_EVIDENT.search(words):
+    if owner and owner.group(1) in {"new", "current", "old", "original"}:
+        rule = replace(rule, leads=_WITH, word="{} as the {noun}")
+    elif owner and rule.word == "{}" and not _SELF_EVIDENT.search(words):
         noun = in_words(owner.group(1))
         rule = replace(rule, word="the {noun} {}")
     if kind_of == "array":

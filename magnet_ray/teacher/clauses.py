@@ -13,7 +13,7 @@ from random import Random
 
 from magnet_ray.phrases import Phrases, Segment, Slot, parse_clause
 
-SENTENCES = 0.38
+SENTENCES = 0.28
 """Share of requests that are whole sentences of their own rather than framed clauses."""
 Words = Mapping[str, str]
 """Parameter -> its words; booleans have no words of their own."""

@@ -152,7 +152,7 @@ def _join(body: str, tail: str) -> str:
 
 def _once(text: str) -> str:
     """`text` without doubled words and spaces."""
-    return re.sub(r"\b([A-Za-z]+) \1\b", r"\1", re.sub(r" {2,}", " ", text))
+    return re.sub(r"\b((?:[A-Za-z]+ ){0,2}[A-Za-z]+) \1\b", r"\1", re.sub(r" {2,}", " ", text))
 
 
 def _frames(draft: _Draft, rng: Random) -> list[str]:
@@ -187,7 +187,7 @@ def _verbs(verb: str, rest: str) -> tuple[str, ...]:
 
 def _search_frames(rest: str, rng: Random) -> list[str]:
     rest = re.sub(r"^(?:for|titled) (?=\{)", "", re.sub(r"^for ", "", rest))
-    if not rest or rest.startswith(("in ", "on ", "by ", "within ", "from ", "through ", "across ", "titled ", "called ", "{")):
+    if not rest or rest.startswith(("in ", "on ", "by ", "within ", "from ", "through ", "across ", "with ", "titled ", "called ", "{")):
         gap = f" {rest}" if rest and not rest.startswith("{") else f" for {rest}" if rest else ""
         bodies = [
             f"search{gap}",

@@ -183,7 +183,8 @@ def first_sentence(description: str) -> str:
     text = re.sub(r"^(?:[\s\W\d]+|v\d+ ?/? )+", "", text)
     text = re.sub(r"[-/]", " ", text) if " " not in text.strip() else text
     text = re.split(r"(?<=[a-z0-9')%A-Z])[.!?](?:\s|$)|\n\s*\n|\n\s*[-*#>\d]|:\s*\n", text, maxsplit=1)[0]
-    return re.sub(r"\s+", " ", text).strip(" .:;,-!?*#'\"")
+    text = re.sub(r"\s+", " ", text).strip(" .:;,-!?*#'\"")
+    return re.sub(r" with (?:[A-Z][\w.]*(?: |$))+$", "", text) if len(text.split()) < 9 else text
 
 
 def deed_of(sentence: str) -> Deed | None:
@@ -472,7 +473,7 @@ def _articled(rest: str) -> str:
         return rest
     if words[0][:1].isupper() and words[0].lower() not in {"api", "url"} and len(words) == 1:
         return rest
-    if words[0].isupper() and words[1:2] == ["to"]:
+    if is_plural(words[0]) or (words[0].isupper() and words[1:2] == ["to"]):
         return rest
     phrase = PREPOSITION.split(rest, maxsplit=1)[0].split()
     head = phrase[-1] if phrase else words[0]
@@ -484,4 +485,4 @@ def _articled(rest: str) -> str:
         return rest
     if words[0].lower() in {"up", "out", "off", "in", "into", "back", "it", "me", "and", "or", "as", "not", "is"}:
         return rest
-    return article(rest) if rest.startswith("random ") else f"the {rest}"
+    return article(rest) if rest.startswith("random ") and not any(is_plural(noun) for noun in words[1:3]) else f"the {rest}"

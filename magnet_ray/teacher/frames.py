@@ -72,10 +72,8 @@ OWN_OPENINGS: Final[tuple[str, ...]] = (
     "All I want is to {ask}.",
     "We need to {ask}.",
     "We'd like to {ask}.",
-    "We have to {ask} today.",
     "Somebody asked me to {ask}.",
     "My partner wants me to {ask}.",
-    "For me, please {ask}.",
     "Would it be all right to {ask}?",
     "Before I forget, {ask}.",
     "It's on my list to {ask}.",
@@ -108,8 +106,9 @@ FOLLOW_UPS: Final[tuple[str, ...]] = (
     "Thanks, please {ask}.",
     "Thanks, and could you {ask}?",
     "Lovely, {ask}.",
-    "Nice, can you {ask} too?",
     "Fine, {ask}.",
+    "Nice, can you {ask}?",
+    "If it's no trouble, {ask}.",
     "Got it, now {ask}.",
     "Sounds good, please {ask}.",
     "In that case, {ask}.",
@@ -133,12 +132,10 @@ FOLLOW_UPS: Final[tuple[str, ...]] = (
     "Understood, then {ask}.",
     "Much appreciated, and now {ask}.",
     "Based on that, {ask}.",
-    "If it's no trouble, {ask} as well.",
     "Since that's done, {ask}.",
     "So {ask}.",
     "Right, {ask}.",
     "Super, could you {ask}?",
-    "Mind if I have you {ask} too?",
     "Well then, {ask}.",
 )
 """The same for later turns."""
@@ -155,9 +152,6 @@ OWN_FOLLOW_UPS: Final[tuple[str, ...]] = (
     "Before I go, {ask}.",
     "I'd now like to {ask}.",
     "I nearly forgot to {ask}.",
-    "It makes sense to {ask} now.",
-    "Could we {ask} next?",
-    "Can we {ask} as well?",
     "Now that I know, {ask}.",
 )
 """The same for later turns."""
@@ -172,7 +166,6 @@ JOINTS: Final[tuple[str, ...]] = (
     "first {first}, then {second}",
     "{first} and, once that's done, {second}",
     "{first}, plus {second}",
-    "{first} — and {second} as well",
 )
 
 TRIPLE_JOINTS: Final[tuple[str, ...]] = (

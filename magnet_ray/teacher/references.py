@@ -56,6 +56,7 @@ def superlatives(items: Sequence[Any], index: int) -> list[str]:
     item = items[index]
     if len(items) < 2 or not isinstance(item, dict):
         return []
+    used: set[str] = set()
     dated = any(isinstance(value, str) and _DATE.match(value) for value in item.values())
     for key, value in item.items():
         if dated and isinstance(value, str) and _TIME.fullmatch(value):
@@ -65,7 +66,9 @@ def superlatives(items: Sequence[Any], index: int) -> list[str]:
         if len(values) != len(items) or not _comparable(values):
             continue
         for pattern, lowest, highest in SUPERLATIVES:
-            if re.search(pattern, key):
+            # Of two prices the first one counts, or "cheapest" would name two items.
+            if re.search(pattern, key) and pattern not in used:
+                used.add(pattern)
                 if value == min(values) and values.count(value) == 1:
                     found.append(lowest)
                 if value == max(values) and values.count(value) == 1:

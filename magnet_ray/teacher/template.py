@@ -161,7 +161,7 @@ class _Said:
     def _describe(self, index: int) -> str | None:
         call = self.request.calls[index]
         users = self._users(index)
-        if not users:
+        if not users or self._said_besides(index):
             return None
         words, flags = self._arguments(index)
         things = phrases_of(call.spec).things
@@ -172,6 +172,12 @@ class _Said:
                 self.spans[index].update(rendered.spans)
                 return text
         return None
+
+    def _said_besides(self, index: int) -> bool:
+        """Whether another call of the turn takes a text that this one takes too: then both have to name it."""
+        mine = {value for value in self.request.calls[index].arguments.values() if isinstance(value, str)}
+        others = (call for position, call in enumerate(self.request.calls) if position != index)
+        return any(value in mine for call in others for value in call.arguments.values() if isinstance(value, str))
 
     def _implied(self, index: int) -> str | None:
         """Words at the end of another request that imply a nested follow-up: `in euros`; worded once a turn."""
@@ -237,7 +243,8 @@ class _Said:
         questions = tuple(template for template in phrases.questions if render_clause(template, words, flags))
         if asks:
             return replace(phrases, asks=asks, questions=questions)
-        words[parameter] = article(phrases.noun_of(parameter))
+        noun = phrases.noun_of(parameter)
+        words[parameter] = f"some {noun}" if noun.endswith("s") else article(noun)
         return replace(phrases, questions=())
 
     def _arguments(self, index: int, *, literal_only: bool = False) -> tuple[dict[str, str], dict[str, bool]]:

@@ -54,7 +54,7 @@ VERBS = LOOKUP_VERBS | frozenset(
     suspend switch sync synchronize synthesize tag take teach tell terminate test toggle tokenize trace track trade
     train transcribe transfer transform translate transmit transpose trigger trim truncate turn tweet unblock
     unfollow unlock unmute unsubscribe update upgrade upload upscale use validate verify visit visualize vote wash
-    watch withdraw wrap write zip zoom place program shut disseminate demolish heal escalate sniff exploit reboot
+    watch withdraw wrap write zoom place program shut disseminate demolish heal escalate sniff exploit reboot
     notify mention authorise summarise optimise paginate translate indent dedent fill collapse truncate shorten warm
     cool cook plant transcode transpile
     """

@@ -46,7 +46,7 @@ def test_scenarios_are_json_and_come_from_the_seed_alone() -> None:
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bfcl, "find_spec", lambda name: None)
-    with pytest.raises(SourceError, match="pip install --no-deps bfcl-eval==2025.6.8"):
+    with pytest.raises(SourceError, match=r"pip install --no-deps bfcl-eval==2025\.6\.8"):
         bfcl.load()
 
 
@@ -133,7 +133,7 @@ def test_an_error_in_an_output_is_a_failed_call_that_changes_nothing() -> None:
     before = environment.state()
     with pytest.raises(CallError, match="Cannot fill gas above the tank capacity"):
         environment.call("fillFuelTank", {"fuelAmount": 500})
-    with pytest.raises(CallError, match="Invalid ignition mode|doors must be locked"):
+    with pytest.raises(CallError, match=r"Invalid ignition mode|doors must be locked"):
         environment.call("startEngine", {"ignitionMode": "STOP"})
     assert environment.state() == before
 
@@ -143,7 +143,12 @@ def test_replays_give_the_same_outputs_and_state() -> None:
     def run() -> str:
         environment = open_isolated("bfcl:TravelAPI", 11, {})
         token = environment.state()["access_token"]
-        card = {"card_number": "4111222233334444", "expiration_date": "05/2029", "cardholder_name": "Mia Berg", "card_verification_number": 123}
+        card = {
+            "card_number": "4111222233334444",
+            "expiration_date": "05/2029",
+            "cardholder_name": "Mia Berg",
+            "card_verification_number": 123,
+        }
         outputs = [environment.call("register_credit_card", {"access_token": token, **card})]
         mark = environment.checkpoint()
         flight = {"travel_date": "2026-01-05", "travel_from": "SFO", "travel_to": "LAX", "travel_class": "economy", "travel_cost": 200}

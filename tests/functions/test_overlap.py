@@ -34,7 +34,9 @@ def test_parameter_sets_count_from_three_parameters_on() -> None:
 
 def test_thirteen_words_in_a_row_of_a_description_count() -> None:
     assert len(list(word_grams(LONG))) == 17 - 13 + 1
-    report = report_overlap([spec("mine", description=f"Please: {LONG.lower()}!"), spec("other", description="Reserve a seat.")], [spec("r", description=LONG)])
+    report = report_overlap(
+        [spec("mine", description=f"Please: {LONG.lower()}!"), spec("other", description="Reserve a seat.")], [spec("r", description=LONG)]
+    )
     assert [(item.function, item.kind) for item in report.overlaps] == [("mine", "description")]
     assert report.lines()[0] == "2 functions compared with 1 of BFCL-v3"
 
