@@ -102,7 +102,7 @@ Next:
 
 @pool_app.command("build")
 def pool_build(out: OutDirectory, source: Sources = None) -> None:
-    """Validate and deduplicate the functions of all sources, and save them.
+    """Validate and deduplicate the functions of all sources, try each one in sampled scenarios, and save them.
 
     \b
     magnet pool build --source builtin --out pools/builtin
@@ -110,9 +110,11 @@ def pool_build(out: OutDirectory, source: Sources = None) -> None:
 
     A specification that cannot be used is named with its place and what is wrong; the rest still builds.
     """
+    from magnet_ray.environments.opening import open_environment
+    from magnet_ray.functions.observation import observe_pool
     from magnet_ray.functions.pool import build_pool, save_pool
 
-    pool = build_pool(tuple(source or ("builtin",)))
+    pool = observe_pool(build_pool(tuple(source or ("builtin",))), open_environment)
     save_pool(pool, out)
     for failure in pool.failures[:20]:
         typer.echo(f"left out: {failure.id}: {failure.detail}", err=True)

@@ -36,22 +36,31 @@ class Summary:
 
     def __rich__(self) -> RenderableType:
         counts, figures = self.manifest.counts, self.manifest.statistics
-        kept = Table(title=f"{counts.kept} of {counts.attempted} paths kept ({counts.kept / counts.attempted:.1%})", title_justify="left")
-        kept.add_column("category")
-        kept.add_column("rows", justify="right")
-        for category in Category:
-            kept.add_row(category.value, str(counts.by_category.get(category.value, 0)))
-        failed = Table(title=f"{counts.failed} failed", title_justify="left")
-        failed.add_column("reason")
-        failed.add_column("paths", justify="right")
-        for reason, count in sorted(counts.by_reason.items(), key=lambda item: -item[1]):
-            failed.add_row(reason, str(count))
-        shape = (
+        # A table's own title would be folded to the width of the table.
+        lines: list[RenderableType] = [f"{counts.kept} of {counts.attempted} paths kept ({counts.kept / counts.attempted:.1%})"]
+        lines.append(_counted("category", "rows", [(category.value, counts.by_category.get(category.value, 0)) for category in Category]))
+        if counts.failed:
+            lines += [f"{counts.failed} failed", _counted("reason", "paths", _by_count(counts.by_reason))]
+        lines.append(
             f"multi-turn: {figures['multi_turn_mean_turns']} turns and {figures['multi_turn_mean_calls']} calls a conversation "
             f"(paper: {figures['paper_mean_turns']} and {figures['paper_mean_calls']})"
         )
-        rate = f"{counts.attempted / self.seconds:.0f} paths/s, {self.seconds:.1f} s in all -> {self.path}"
-        return Group(kept, *([failed] if counts.failed else []), shape, rate)
+        lines.append(f"{counts.attempted / self.seconds:.0f} paths/s, {self.seconds:.1f} s in all, start included")
+        return Group(*lines, str(self.path))
+
+
+def _counted(name: str, unit: str, rows: Iterable[tuple[str, int]]) -> Table:
+    table = Table()
+    table.add_column(name)
+    table.add_column(unit, justify="right")
+    for label, count in rows:
+        table.add_row(label, str(count))
+    return table
+
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The largest first."""
+    return sorted(counts.items(), key=lambda item: -item[1])
 
 
 def write_card(summary: Summary, statistics: RunStatistics) -> None:
@@ -75,7 +84,7 @@ def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
     yield _table(("category", "rows"), [(category.value, counts.by_category.get(category.value, 0)) for category in Category])
     yield f"{counts.attempted} paths were attempted, {counts.kept} kept, {counts.failed} failed" + (":\n" if counts.failed else ".\n")
     if counts.failed:
-        yield _table(("reason", "paths"), sorted(counts.by_reason.items(), key=lambda item: -item[1]))
+        yield _table(("reason", "paths"), _by_count(counts.by_reason))
     yield "## Shape\n"
     yield _shape(figures)
     yield "Turns of the multi-turn categories:\n"
@@ -115,7 +124,10 @@ def _shape(figures: Mapping[str, Any]) -> str:
 
 def _diversity(figures: Mapping[str, Any]) -> str:
     rows = [
-        (f"distinct-1 / 2 / 3 over {figures['queries']} queries", f"{figures['distinct_1']} / {figures['distinct_2']} / {figures['distinct_3']}"),
+        (
+            f"distinct-1 / 2 / 3 over {figures['queries']} queries",
+            f"{figures['distinct_1']} / {figures['distinct_2']} / {figures['distinct_3']}",
+        ),
         (f"commonest opening: “{figures['commonest_opening']}”", f"{figures['commonest_opening_share']:.2%}"),
         (f"commonest skeleton: “{figures['commonest_skeleton']}”", f"{figures['commonest_skeleton_share']:.2%}"),
     ]

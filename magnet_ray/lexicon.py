@@ -199,3 +199,31 @@ NEWS: Final = (
 TAGS: Final = ("travel", "design", "outdoors", "family", "music", "science", "fitness", "food")
 SOFTWARE: Final = ("Notely", "TaskRiver", "PocketLedger", "Trailmark", "CloudDesk", "Mealcraft", "Budgetwise")
 DATABASES: Final = ("inventory", "customer records", "orders archive", "staff directory", "sensor readings")
+CATEGORIES: Final = ("electronics", "home and garden", "books", "toys", "sports", "beauty", "travel", "music", "health", "office supplies")
+SOURCES: Final = ("Harbor Post", "Northgate Times", "The Daily Lantern", "Riverside Weekly", "Open Ledger", "City Courier")
+AMENITIES: Final = ("pharmacy", "post office", "car park", "bakery", "public library", "cash machine")
+HABITATS: Final = ("temperate forest", "coastal wetland", "dry grassland", "mountain slopes", "shallow sea")
+CLIMATES: Final = ("temperate", "tropical", "arid", "Mediterranean", "continental")
+JOKES: Final = (
+    "Why did the bicycle lie down? It was two-tired.", "I told my suitcase there would be no holiday. Now it has emotional baggage.",
+    "My plants asked for more sun, so I moved the lamp. They said it was a bright idea.",
+    "The clock and I had a talk. It needed time to think.", "I bought a quiet drum. It is hard to beat.",
+)  # fmt: skip
+QUOTES: Final = (
+    "Small steps, taken daily, cross great distances.", "A good question is half of the answer.",
+    "Patience is the art of hoping with open eyes.", "What you water will grow.", "The river reaches the sea because it does not hurry.",
+)  # fmt: skip
+FACTS: Final = (
+    "Honey can stay edible for centuries when it is sealed.", "Octopuses have three hearts.", "A day on Venus is longer than its year.",
+    "Bananas are berries, but strawberries are not.", "Lightning is hotter than the surface of the sun.",
+)  # fmt: skip
+RIDDLES: Final = ("Which planet has the most moons?", "Which metal is liquid at room temperature?", "How many strings does a violin have?",
+    "Which river flows through Vienna?", "What is the largest ocean?")  # fmt: skip
+REMARKS: Final = (
+    "Exactly what I was looking for, thank you!", "Good value, but delivery took a week.", "Saw this today and had to share it.",
+    "Works well so far; I would buy it again.", "Does anyone know when the next one is due?", "What a beautiful evening by the harbor.",
+    "Nice idea, though the second half felt slow.",
+)  # fmt: skip
+LABELS: Final = ("Juniper", "Atlas", "Cedar", "Aurora", "Bluebird", "Summit", "Northgate", "Meridian")
+DRINKS: Final = ("Ginger Fizz", "Blue Lagoon", "Mint Cooler", "Harbor Sour", "Berry Spritz", "Smoked Old Fashioned")
+CHARACTERS: Final = ("Captain Wren", "Nova Hale", "Old Bartok", "Mirren of the Vale", "Dr. Quill", "Pip Larkin")

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from random import Random
 from typing import Final
 
 from magnet_ray.graph import FunctionGraph
+from magnet_ray.judge import ECHO_CEILING, name_tokens
 from magnet_ray.types import Edge, Effect, Miss, Operation, SignaturePath, Step, TurnSignature, content_id
 
 MAX_FUNCTIONS: Final = 3
@@ -22,6 +24,12 @@ MAX_CALLS: Final = 5
 """Calls of one turn, repeats included."""
 MORE: Final = 0.35
 """Chance that a repeated step makes one call more than it needs to."""
+
+UNDOING: Final = frozenset(
+    """cancel drop withdraw refund call leave return remove delete take turn move reschedule revise change resize redirect amend
+    edit update modify revoke release close undo reject end stop clear reset decline extend rearrange""".split()
+)
+"""Verbs that change or undo what an earlier call has made."""
 
 Place = tuple[int, int]
 """(turn, step) of a step in its path."""
@@ -32,8 +40,13 @@ def operation_rng(path: SignaturePath, operation: str) -> Random:
     return Random(int(content_id(path.seed, operation), 16))
 
 
-def merge(path: SignaturePath, probability: float = 0.3, max_functions: int = MAX_FUNCTIONS) -> SignaturePath:
-    """Make each two consecutive turns one with `probability`, where no function would occur twice in it."""
+def merge(
+    path: SignaturePath, probability: float = 0.3, max_functions: int = MAX_FUNCTIONS, graph: FunctionGraph | None = None
+) -> SignaturePath:
+    """Make each two consecutive turns one with `probability`, where no function would occur twice in it.
+
+    With a graph, an action and the one that undoes it stay apart: nobody asks for both in one breath.
+    """
     rng = operation_rng(path, "merge")
     turns: list[list[Step]] = []
     places: dict[Place, Place] = {}
@@ -41,7 +54,7 @@ def merge(path: SignaturePath, probability: float = 0.3, max_functions: int = MA
     for number, turn in enumerate(path.turns):
         # The draw is made at every boundary, so that a full turn does not shift the later draws.
         joins = rng.random() < probability
-        if not (joins and turns and _may_join(turns[-1], turn.steps, max_functions)):
+        if not (joins and turns and _may_join(turns[-1], turn.steps, max_functions) and _agree(turns[-1], turn.steps, graph)):
             turns.append([])
         else:
             merged += 1
@@ -59,6 +72,26 @@ def _may_join(first: Sequence[Step], second: Sequence[Step], max_functions: int)
     return fits and bool(first) and bool(second) and not {step.function for step in first} & {step.function for step in second}
 
 
+def _agree(first: Sequence[Step], second: Sequence[Step], graph: FunctionGraph | None) -> bool:
+    """Whether no action of `second` undoes one of `first`, or does again what `first` undid."""
+    return graph is None or not any(contradicts(one.function, other.function, graph) for one in first for other in second)
+
+
+def contradicts(first: str, second: str, graph: FunctionGraph) -> bool:
+    """Whether one of two actions changes or undoes what the other is about."""
+    if graph.node(first).lookup or graph.node(second).lookup:
+        return False
+    linked = graph.edge(first, second) is not None or graph.edge(second, first) is not None
+    shared = set(graph.node(first).entities) & set(graph.node(second).entities)
+    return bool(linked or shared) and (undoes(first) or undoes(second))
+
+
+@lru_cache(maxsize=65_536)
+def undoes(function: str) -> bool:
+    """Whether a function's name says that it changes or undoes something."""
+    return name_tokens(function)[:1] != () and name_tokens(function)[0] in UNDOING
+
+
 def _renumbered(turns: Iterable[TurnSignature], moved: Callable[[Place], Place]) -> tuple[TurnSignature, ...]:
     return tuple(replace(turn, steps=tuple(_redirected(step, moved) for step in turn.steps)) for turn in turns)
 
@@ -73,10 +106,11 @@ def _redirected(step: Step, moved: Callable[[Place], Place]) -> Step:
 def insert(
     path: SignaturePath, graph: FunctionGraph, probability: float = 0.8, long_probability: float = 0.4, max_functions: int = MAX_FUNCTIONS
 ) -> SignaturePath:
-    """Add to each turn, with `probability`, a call that its last function's output makes possible.
+    """Add to each turn, with `probability`, a call that depends on its last function, or that it depends on.
 
-    Short dependency: into the same turn, where one of the two goes unmentioned: the turn's last function when
-    it is a mere lookup for the new one, else the new one when it is a lookup that needs nothing else.
+    Short dependency: into the same turn, where one of the two goes unmentioned: a new lookup that finds what the
+    last function is about; else the last function when it is a mere lookup for the new one; else the new one when
+    it is a lookup that needs nothing else.
     Long dependency (`long_probability`): into a random later turn, asked for, pointing back at its source.
     """
     rng = operation_rng(path, "insert")
@@ -103,6 +137,7 @@ def _addable(graph: FunctionGraph, turns: list[list[Step]], number: int, target:
     visits = Counter(step.function for steps in turns for step in steps)
     there = {step.function for step in turns[target]}
     edges = graph.nested_successors(turns[number][-1].function)
+    edges = tuple(edge for edge in edges if not any(contradicts(step.function, edge.target, graph) for step in turns[target]))
     # What is already part of the conversation may come up once more, but it should be something new if possible.
     return [edge for edge in edges if not visits[edge.target]] or [
         edge for edge in edges if visits[edge.target] == 1 and edge.target not in there
@@ -122,6 +157,8 @@ def _insert_long(turns: list[list[Step]], number: int, places: list[int], graph:
 def _insert_short(turns: list[list[Step]], number: int, graph: FunctionGraph, rng: Random) -> bool:
     last = len(turns[number]) - 1
     giver = turns[number][last]
+    if _insert_before(turns, (number, last), graph, rng):
+        return True
     edges = _addable(graph, turns, number, number)
     lookup_only = graph.node(giver.function).lookup and not giver.nested and giver.repeats == 1 and not _feeds_other(turns, number, last)
     # When the giver is needed for its own sake, the new call itself must be one that may go unmentioned.
@@ -133,6 +170,30 @@ def _insert_short(turns: list[list[Step]], number: int, graph: FunctionGraph, rn
     turns[number][last] = replace(giver, nested=lookup_only)
     turns[number].append(Step(function=edge.target, source_turn=number, source_step=last, nested=not lookup_only))
     return True
+
+
+def _insert_before(turns: list[list[Step]], place: Place, graph: FunctionGraph, rng: Random) -> bool:
+    """Let an unmentioned lookup find what the step at `place` is about, unless an earlier output tells it."""
+    number, last = place
+    step = turns[number][last]
+    if step.nested or step.repeats > 1 or step.source_turn is not None:
+        return False
+    there = {other.function for steps in turns for other in steps}
+    options = [edge for edge in graph.predecessors(step.function) if edge.source not in there and _finds(edge, graph)]
+    if not options:
+        return False
+    lookup = Step(function=_drawn(options, rng).source, nested=True)
+    for steps in turns:
+        steps[:] = [_redirected(other, lambda at: (at[0], at[1] + (at == place))) for other in steps]
+    turns[number][last:] = [lookup, replace(turns[number][last], source_turn=number, source_step=last)]
+    return True
+
+
+def _finds(edge: Edge, graph: FunctionGraph) -> bool:
+    """Whether an edge leads from a lookup of several things to what one of them is needed for."""
+    required = graph.node(edge.target).required
+    listed = any("[]" in m.output_path and m.parameter in required and m.score > ECHO_CEILING for m in edge.mappings)
+    return listed and graph.node(edge.source).lookup and len(graph.node(edge.source).required) <= 2
 
 
 def _feeds_other(turns: list[list[Step]], number: int, index: int) -> bool:
@@ -223,6 +284,9 @@ def _repeat_count(rng: Random, most: int) -> int:
 def _may_repeat(path: SignaturePath, place: Place, graph: FunctionGraph, feeds: bool) -> bool:
     turn, step = path.turns[place[0]], path.turns[place[0]].steps[place[1]]
     node = graph.node(step.function)
+    if feeds and any(other.source_turn == place[0] and other.source_step == place[1] for other in turn.steps):
+        # Of several unseen outputs nobody could say which one is meant.
+        return False
     # A lookup may be asked for two dates; an action is repeated only over the things that it acts on.
     varied = node.scalars if node.lookup else node.entities
     if step.repeats > 1 or not varied or any(other.nested for other in turn.steps):

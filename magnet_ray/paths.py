@@ -15,13 +15,15 @@ from typing import Final
 from magnet_ray.errors import Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.mix import MixWeights, category_of, position_of
-from magnet_ray.node_ops import MAX_FUNCTIONS, edge_weight, insert, merge, operation_rng, repeat, split
+from magnet_ray.node_ops import MAX_FUNCTIONS, contradicts, edge_weight, insert, merge, operation_rng, repeat, split
 from magnet_ray.types import Category, Edge, EdgeKind, FailureReason, Miss, SignaturePath, Step, TurnSignature, content_id
 
 MISSES: Final = {Category.MISS_FUNC: Miss.FUNCTION, Category.MISS_PARAMS: Miss.PARAMETER}
 WALKED: Final = frozenset({Category.MULTI_TURN, *MISSES})
 MAX_VISITS: Final = 3
 """A walk may come back to a function twice."""
+RELENT: Final = 0.35
+"""Weight of an action right after one that it contradicts."""
 REVISIT: Final = (1.0, 0.12, 0.04)
 """Weight of a function by how often the walk has visited it."""
 SHORTEST: Final = 4
@@ -131,7 +133,7 @@ def _multi_turn(path: SignaturePath, graph: FunctionGraph, settings: PathSetting
 
 def _shaped(path: SignaturePath, graph: FunctionGraph, settings: PathSettings, miss: Miss) -> SignaturePath:
     if settings.merge:
-        path = merge(path, settings.merge_probability, settings.max_functions)
+        path = merge(path, settings.merge_probability, settings.max_functions, graph)
     if settings.insert:
         path = insert(path, graph, settings.insert_probability, settings.insert_long_probability, settings.max_functions)
     if miss is not Miss.NONE:
@@ -170,23 +172,29 @@ def _next_visit(visits: list[str], graph: FunctionGraph, group: tuple[str, ...],
     last = len(visits) - 1
     here = [edge for edge in graph.successors(visits[last]) if visits.count(edge.target) < MAX_VISITS and edge.target != visits[last]]
     if any(edge.target not in visits for edge in here):
-        return _followed(last, here, visits, rng)
+        return _followed(last, here, visits, graph, rng)
     earlier = [number for number in range(last) if any(edge.target not in visits for edge in graph.successors(visits[number]))]
     if earlier:
         number = rng.choice(earlier)
-        return _followed(number, [edge for edge in graph.successors(visits[number]) if edge.target not in visits], visits, rng)
+        fresh_edges = [edge for edge in graph.successors(visits[number]) if edge.target not in visits]
+        return _followed(number, fresh_edges, visits, graph, rng)
     fresh = [name for name in group if name not in visits]
     if here and not fresh:
-        return _followed(last, here, visits, rng)
+        return _followed(last, here, visits, graph, rng)
     others = fresh or [name for name in group if name != visits[last] and visits.count(name) < MAX_VISITS] or list(group)
     # In a sparse graph, going on where something can follow makes dependencies instead of a list of errands.
     return None, rng.choices(others, [4 if graph.successors(name) else 1 for name in others])[0]
 
 
-def _followed(number: int, edges: list[Edge], visits: list[str], rng: Random) -> tuple[int | None, str]:
-    weights = [edge_weight(edge) * REVISIT[min(visits.count(edge.target), MAX_VISITS - 1)] for edge in edges]
+def _followed(number: int, edges: list[Edge], visits: list[str], graph: FunctionGraph, rng: Random) -> tuple[int | None, str]:
+    weights = [edge_weight(edge) * REVISIT[min(visits.count(edge.target), MAX_VISITS - 1)] * _sense(edge, graph) for edge in edges]
     edge = rng.choices(edges, weights)[0] if sum(weights) > 0 else rng.choice(edges)
     return (None if edge.kind is EdgeKind.PREREQUISITE else number), edge.target
+
+
+def _sense(edge: Edge, graph: FunctionGraph) -> float:
+    """How often a person would go that way: seldom to undo what was just done, or to do what was just undone."""
+    return RELENT if contradicts(edge.source, edge.target, graph) else 1.0
 
 
 def _parallel(path: SignaturePath, graph: FunctionGraph) -> SignaturePath:

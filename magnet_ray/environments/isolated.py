@@ -20,12 +20,20 @@ from magnet_ray.environments.isolated_process import Channel, Limits, close_work
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.types import Effect, FunctionSpec, JsonValue
 
-__all__ = ["IsolatedEnvironment", "Limits", "Scenario", "Suggest", "Target", "close_workers", "fill", "open_isolated", "python_target"]
+__all__ = [
+    "IsolatedEnvironment",
+    "Limits",
+    "Scenario",
+    "Suggest",
+    "Target",
+    "close_workers",
+    "fill",
+    "growing",
+    "python_target",
+]
 
-FILL_TRIES = 24
-"""Calls that are tried on a fresh instance, so that a conversation does not begin with an empty object."""
-FILL_CALLS = 4
-"""Calls that added something, after which an instance is full enough."""
+FILL_CALLS = 6
+"""Calls that fill a fresh instance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +116,14 @@ class IsolatedEnvironment:
         return json.loads(self.state_text())
 
     def checkpoint(self) -> object:
-        """The number of calls so far."""
-        return len(self._log)
+        """The calls so far: a mark stays good after going back before it."""
+        return tuple(self._log)
 
     def rollback(self, mark: object) -> None:
-        """Return to a checkpoint by repeating the calls up to it in a fresh process."""
-        assert isinstance(mark, int)
-        if mark < len(self._log):
-            del self._log[mark:]
+        """Go to a checkpoint by repeating its calls in a fresh process."""
+        assert isinstance(mark, tuple)
+        if list(mark) != self._log:
+            self._log = list(mark)
             self._stale, self._state = True, None
 
     def suggest(self, function: str, parameter: str, chosen: Mapping[str, JsonValue], rng: Random) -> JsonValue | Missing:
@@ -210,21 +218,28 @@ class IsolatedEnvironment:
         return str(self._state)
 
 
-def fill(environment: IsolatedEnvironment, specs: Mapping[str, FunctionSpec], seed: int) -> None:
-    """Call a few functions of a fresh instance with plausible values, so that later calls find something in it."""
-    rng = Random(f"fill {seed}")
+def growing(environment: IsolatedEnvironment, specs: Mapping[str, FunctionSpec]) -> tuple[str, ...]:
+    """Functions that were seen to add something to an instance, found by calling each with plausible values."""
+    rng = Random("growing")
     names = sorted(name for name, spec in specs.items() if spec.effect is not Effect.READ)
-    kept = 0
-    for name in [name for _ in range(2) for name in rng.sample(names, len(names))][:FILL_TRIES]:
+    found: dict[str, None] = {}
+    for name in [name for _ in range(2) for name in rng.sample(names, len(names))]:
         mark, before = environment.checkpoint(), len(environment.state_text())
         if not _try_call(environment, specs[name], rng):
             continue
         after = len(environment.state_text())
-        kept += after > before
-        if after < before:
+        if after > before:
+            found.setdefault(name)
+        elif after < before:
             environment.rollback(mark)
-        if kept >= FILL_CALLS:
-            break
+    return tuple(sorted(found))
+
+
+def fill(environment: IsolatedEnvironment, specs: Mapping[str, FunctionSpec], growers: tuple[str, ...], seed: int) -> None:
+    """Call a few growing functions of a fresh instance, so that a conversation does not begin with an empty object."""
+    rng = Random(f"fill {seed}")
+    for _ in range(FILL_CALLS if growers else 0):
+        _try_call(environment, specs[rng.choice(growers)], rng)
 
 
 def _try_call(environment: IsolatedEnvironment, spec: FunctionSpec, rng: Random) -> bool:
@@ -238,34 +253,6 @@ def _try_call(environment: IsolatedEnvironment, spec: FunctionSpec, rng: Random)
     except (CallError, Rejected):
         return False
     return True
-
-
-def open_isolated(
-    key: str, seed: int, specs: Mapping[str, FunctionSpec], *, call_seconds: float | None = None, memory_mb: int | None = None
-) -> IsolatedEnvironment:
-    """Open `python:MODULE`, `python:MODULE:CLASS` or `bfcl:CLASS`; see `open_environment`.
-
-    Raises:
-        EnvironmentFault: the worker or the instance cannot be started.
-    """
-    defaults = Limits()
-    limits = Limits(
-        call_seconds=call_seconds or defaults.call_seconds, memory_bytes=memory_mb * 2**20 if memory_mb else defaults.memory_bytes
-    )
-    kind, _, rest = key.partition(":")
-    if kind == "bfcl":
-        from magnet_ray.functions.bfcl import bfcl_scenario, bfcl_suggest, bfcl_target
-
-        scenario = bfcl_scenario(rest, seed)
-        return IsolatedEnvironment(bfcl_target(rest), scenario, specs, suggest=bfcl_suggest(rest), limits=limits)
-    target = python_target(rest)
-    if not target.class_name:
-        return IsolatedEnvironment(target, Scenario(seed=seed), specs, limits=limits)
-    from magnet_ray.functions.python_source import constructor_arguments
-
-    environment = IsolatedEnvironment(target, Scenario(seed=seed, arguments=constructor_arguments(target, seed)), specs, limits=limits)
-    fill(environment, specs, seed)
-    return environment
 
 
 def python_target(text: str) -> Target:

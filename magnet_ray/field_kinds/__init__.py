@@ -155,6 +155,7 @@ def _text_kinds() -> dict[str, Kind]:
         "hospital": lexicon.HOSPITALS, "device": lexicon.DEVICES, "dataset": lexicon.DATASETS, "subject": lexicon.SUBJECTS,
         "activity": lexicon.ACTIVITIES, "job": lexicon.JOBS, "department": lexicon.DEPARTMENTS, "chemical": lexicon.CHEMICALS,
         "topic": lexicon.TOPICS, "news": lexicon.NEWS, "make": lexicon.CAR_MAKES, "coin": lexicon.CRYPTO_NAMES, "month": lexicon.MONTHS,
+        "drink": lexicon.DRINKS, "character": lexicon.CHARACTERS,
     }  # fmt: skip
     plain = {
         "language": lexicon.LANGUAGES, "language_code": lexicon.LANGUAGE_CODES, "currency": lexicon.CURRENCIES, "symbol": lexicon.SYMBOLS,
@@ -178,7 +179,9 @@ def _text_kinds() -> dict[str, Kind]:
         "day_part": ("morning", "afternoon", "evening"), "password": ("sunny-harbor-42", "copper-lantern-17", "quiet-meadow-88"),
         "equation": ("2x + 3 = 11", "x^2 - 4 = 0", "3y = 12"), "field_of_law": ("tenancy law", "labor law", "consumer law"),
         "blood": ("A+", "O+", "B-", "AB+"), "extent": ("page", "section"), "mode": ("standard", "automatic", "manual"),
-        "priority": ("low", "medium", "high"), "coordinates": (), "carrier": ("DHL", "FedEx", "UPS"), "browser": ("Firefox", "Chrome",
+        "category": lexicon.CATEGORIES, "news_source": lexicon.SOURCES, "amenity": lexicon.AMENITIES, "habitat": lexicon.HABITATS,
+        "climate": lexicon.CLIMATES, "joke": lexicon.JOKES, "saying": lexicon.QUOTES, "fact": lexicon.FACTS, "riddle": lexicon.RIDDLES,
+        "remark": lexicon.REMARKS, "priority": ("low", "medium", "high"), "coordinates": (), "carrier": ("DHL", "FedEx", "UPS"), "browser": ("Firefox", "Chrome",
             "Safari"),
     }  # fmt: skip
     kinds = {name: Kind(name=name, text=_words(words), named=True) for name, words in named.items()}

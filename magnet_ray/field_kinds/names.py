@@ -21,11 +21,13 @@ latitude: lat
 longitude: lon, lng, long
 coordinates: gps coordinates, coords, latlng, lat lng, latlon, position coordinates
 address: street, street address, shipping address, billing address, home address, line
-person: full name, fullname, author, director, writer, actor, customer, patient, student, employee, user, member, owner, client,
-    recipient, sender, teacher, instructor, coach, player, contact, donor, volunteer, candidate, guest, host, passenger, holder,
-    doctor, nurse, speaker, manager, creator, editor, photographer, assignee, specialist, expert, philosopher, scientist, celebrity,
-    athlete, architect, poet, researcher, leader, politician, child, participant name, contributor, beneficiary, subscriber,
-    display name, driver, judge, composer, designer, resident, applicant, lawyer, staff
+person: full name, fullname, founder, agent name, mentor, mentor name, interviewer, nominee, therapist, consultant, consultant name,
+    advertiser, nephrologist, investigator, maintainer, chef, brewer, narrator, champion, winner name, author, director, writer,
+    actor, customer, patient, student, employee, user, member, owner, client, recipient, sender, teacher, instructor, coach, player,
+    contact, donor, volunteer, candidate, guest, host, passenger, holder, doctor, nurse, speaker, manager, creator, editor,
+    photographer, assignee, specialist, expert, philosopher, scientist, celebrity, athlete, architect, poet, researcher, leader,
+    politician, child, participant name, contributor, beneficiary, subscriber, display name, driver, judge, composer, designer,
+    resident, applicant, lawyer, staff
 first_name: firstname, given name, fname, forename
 last_name: lastname, surname, family name, lname
 username: user name, handle, screen name, login, nickname, account name, nick, unique name
@@ -72,7 +74,7 @@ department: division, unit name, team department
 chemical: compound, substance, element, molecule, reagent, solution, solvent
 gas: pollutant, emission
 topic: topics, interest, theme, query, q, keyword, keywords, search, search term, term, search query, k, s, question, tag line,
-    string, concept, issue, category name, search terms, kw, phrase, searchterm, search keyword, focus, hashtag, research topic
+    string, concept, issue, search terms, kw, phrase, searchterm, search keyword, focus, hashtag, research topic
 news: headline, headlines
 coin: cryptocurrency, crypto currency
 language: lang name, language name, source language, target language, from language, to language, original language, output
@@ -110,8 +112,8 @@ file: file name, filename, file path, path, attachment, image file, audio file, 
 unit: units, measurement unit, unit of measure
 tag: tags, label, labels
 word: words, vocabulary, rhyme, w
-sentence: text, message, description, summary, sentence text, content, comment, body, paragraph, note, notes, caption, input text,
-    feedback, review, reason, post, tweet, txt, statement, information, transcript, speech
+sentence: text, message, description, summary, sentence text, content, body, paragraph, note, notes, caption, input text,
+    feedback, reason, txt, statement, information, transcript, speech
 sunrise: dawn
 sunset: dusk
 domain: host, hostname, site domain, domain name
@@ -234,4 +236,31 @@ latency: ping, delay ms
 storage: memory, disk, file size, size gb, data size, storage size
 deviation: standard deviation, error margin, std
 p_value: significance level, significance, pvalue
+category: categories, category name, section name, sub category, subcategory, product category, main category
+news_source: source name, news source, newspaper, publication name, broadcaster
+amenity: amenities, establishment, poi type, place type
+habitat: habitats, ecosystem, biome
+climate: climate type, climate zone
+joke: jokes, punchline
+saying: quotes, proverb, motto
+fact: facts, fun fact, trivia fact
+riddle: trivia question, quiz question
+remark: comment, comments text, tweet, tweet text, review, review text, post, post text, reply text
+drink: drinks, cocktail, cocktails, wine, coffee, beverage, beverages, beer
+character: characters, hero, champion name
+city: headquarters, capital, state capital, suburb, municipality, home town, hometown
+platform: snapchat, spotify
+software: generator, registrar, network technology, engine, operating system, browser name
+count: assists, kills, incidents, leads generated, mentions, engagements, medals, goals scored, yellow cards, red cards, matches
+    played, purchases, repetitions, new customers acquired, sold, pending, deals completed
+percent: saturation, lightness, cyan, magenta, yellow, cpu usage, memory usage, disk usage, oxygen saturation, gross margin, gross
+    profit margin, profit margin, efficiency improvement, roi, estimated roi, porosity, market share, ctr, percentile, gini index,
+    effectiveness, tax bracket
+revenue: operating cash flow, investing cash flow, financing cash flow, funds raised, assets under management, market size, operating
+    income, gross profit, equity, total assets, total liabilities, cash, inventory value
+price: price usd, cost estimate, prize money, estimated cost
+fraction: hdi, p
+moment: expires at, updated time, creation date, last checked, localtime, published text
+past_date: date listed, date uploaded, born, pagecreatedate
+future_date: expiration, credit card expire
 """

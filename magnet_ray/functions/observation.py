@@ -23,6 +23,8 @@ SCENARIOS = 4
 """Scenarios in which each function is executed."""
 ATTEMPTS = 4
 """Argument sets tried in each scenario."""
+ACCEPTED = 0.2
+"""Share of its calls that a function must accept to be of use."""
 WARM_UP = 6
 """Other functions executed first, for those that need an earlier step."""
 
@@ -31,6 +33,8 @@ WARM_UP = 6
 class Sighting:
     """What was seen of one function."""
 
+    attempted: int = 0
+    """Calls that were tried."""
     succeeded: int = 0
     """Calls that its environment accepted."""
     wrote: bool = False
@@ -40,6 +44,11 @@ class Sighting:
     refusal: str = "never called"
     """The last refusal."""
 
+    @property
+    def usable(self) -> bool:
+        """Whether it accepts calls often enough."""
+        return self.succeeded > 0 and self.succeeded >= ACCEPTED * self.attempted
+
 
 def observe_pool(pool: FunctionPool, open_environment: OpenEnvironment, *, seed: int = 0) -> FunctionPool:
     """The pool with observed effects and output schemas; functions that were never accepted become failures."""
@@ -47,8 +56,8 @@ def observe_pool(pool: FunctionPool, open_environment: OpenEnvironment, *, seed:
     for key in dict.fromkeys(spec.environment for spec in pool.specs):
         specs = pool.in_environment(key)
         seen |= _observe_environment(key, specs, open_environment, seed)
-    kept = tuple(_described(spec, seen[spec.name]) for spec in pool.specs if seen[spec.name].succeeded)
-    lost = tuple(_failure(index, spec, seen[spec.name]) for index, spec in enumerate(pool.specs) if not seen[spec.name].succeeded)
+    kept = tuple(_described(spec, seen[spec.name]) for spec in pool.specs if seen[spec.name].usable)
+    lost = tuple(_failure(index, spec, seen[spec.name]) for index, spec in enumerate(pool.specs) if not seen[spec.name].usable)
     return replace(pool, specs=kept, failures=(*pool.failures, *lost))
 
 
@@ -95,6 +104,7 @@ def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: 
     before = canonical(environment.state())
     for _ in range(ATTEMPTS):
         arguments: dict[str, JsonValue] = {}
+        sighting.attempted += 1
         try:
             for name in spec.properties:
                 if name in spec.required:
@@ -129,6 +139,6 @@ def _failure(index: int, spec: FunctionSpec, sighting: Sighting) -> Failure:
         index=index,
         stage="pool",
         reason=FailureReason.CALL_FAILED,
-        detail=f"never accepted a call: {' '.join(sighting.refusal.split())[:300]}",
+        detail=f"accepted {sighting.succeeded} of {sighting.attempted} calls: {' '.join(sighting.refusal.split())[:300]}",
         category=spec.category,
     )

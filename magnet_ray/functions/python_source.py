@@ -16,7 +16,7 @@ from itertools import islice, product
 from random import Random
 from typing import Any, Final
 
-from magnet_ray.environments.isolated import IsolatedEnvironment, Limits, Scenario, Target, fill, python_target
+from magnet_ray.environments.isolated import IsolatedEnvironment, Limits, Scenario, Target, fill, growing, python_target
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected, SourceError
 from magnet_ray.functions.sources import SourceResult
 from magnet_ray.phrases import plain_name
@@ -195,7 +195,7 @@ def _settle_all(
             if target.class_name:
                 probe.close()
             settled[item["name"]] = _settle(probe, item, source, category)
-        probe.specs = {result.callable_name: result for result in settled.values() if isinstance(result, FunctionSpec)}
+        probe.learn({result.callable_name: result for result in settled.values() if isinstance(result, FunctionSpec)})
         if len(probe.specs) == found:
             break
     yield from (_renamed(result, prefix) for result in settled.values())
@@ -226,6 +226,7 @@ class _Probe:
         self.specs: dict[str, FunctionSpec] = {}
         self._known: dict[str, FunctionSpec] = {}
         self._count = 0
+        self._growers: tuple[str, ...] = ()
         self._environment: IsolatedEnvironment | None = None
         self.environment()
 
@@ -237,8 +238,15 @@ class _Probe:
             scenario = Scenario(seed=self._count, arguments=arguments)
             self._known |= self.specs
             self._environment = IsolatedEnvironment(self.target, scenario, self._known, limits=PROBE_LIMITS)
-            fill(self._environment, self.specs, self._count)
+            fill(self._environment, self.specs, self._growers, self._count)
         return self._environment
+
+    def learn(self, specs: dict[str, FunctionSpec]) -> None:
+        """From now on fill instances with what these functions add."""
+        self.specs = specs
+        self._known |= specs
+        self._growers = growing(self.environment(), specs) if self.target.class_name else ()
+        self.close()
 
     def outputs(self, spec: FunctionSpec, names: Sequence[str], draws: int) -> list[JsonValue]:
         """The outputs of the calls that succeeded, of `draws` calls with sampled values."""

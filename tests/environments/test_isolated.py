@@ -15,10 +15,10 @@ from magnet_ray.environments.isolated import (
     Scenario,
     Target,
     close_workers,
-    open_isolated,
     python_target,
 )
 from magnet_ray.environments.isolated_values import MAX_ITEMS, coercion_of, output_value
+from magnet_ray.environments.opening import open_environment
 from magnet_ray.errors import CallError, EnvironmentFault
 
 CODE = """
@@ -246,7 +246,7 @@ def test_rollback_returns_to_the_checkpoint_and_a_failed_call_changes_nothing(mo
 
 
 def test_containers_hold_their_contents_in_the_state() -> None:
-    environment = open_isolated("python:configparser:ConfigParser", 1, {})
+    environment = open_environment("python:configparser:ConfigParser", 1, {})
     environment.call("add_section", {"section": "paths"})
     environment.call("set", {"section": "paths", "option": "home", "value": "/srv"})
     state = environment.state()
@@ -255,14 +255,14 @@ def test_containers_hold_their_contents_in_the_state() -> None:
 
 def test_modules_that_cannot_be_imported_and_classes_that_cannot_be_made_are_faults(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="No module named"):
-        open_isolated("python:no_such_module_anywhere", 1, {})
+        open_environment("python:no_such_module_anywhere", 1, {})
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit(4)")
     with pytest.raises(EnvironmentFault, match="SystemExit"):
-        open_isolated(f"python:{broken}", 1, {})
+        open_environment(f"python:{broken}", 1, {})
     (tmp_path / "picky.py").write_text("class Picky:\n    def __init__(self):\n        raise ValueError('never')\n    def go(self): ...\n")
     with pytest.raises(EnvironmentFault, match="never"):
-        open_isolated(f"python:{tmp_path / 'picky.py'}:Picky", 1, {})
+        open_environment(f"python:{tmp_path / 'picky.py'}:Picky", 1, {})
 
 
 def test_targets_are_read_from_keys() -> None:

@@ -13,7 +13,8 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from magnet_ray.environments.isolated import close_workers, open_isolated
+from magnet_ray.environments.isolated import close_workers
+from magnet_ray.environments.opening import open_environment
 from magnet_ray.errors import CallError, EnvironmentFault, MagnetError, SourceError
 from magnet_ray.functions import bfcl
 from magnet_ray.functions.bfcl_scenarios import SCENARIOS
@@ -109,7 +110,7 @@ def test_calls_with_drawn_arguments_succeed_and_fit_their_schemas(loaded: Source
     tried, good = 0, 0
     for spec in specs.values():
         for seed in range(5):
-            environment, rng = open_isolated(spec.environment, seed, specs), Random(f"{spec.name} {seed}")
+            environment, rng = open_environment(spec.environment, seed, specs), Random(f"{spec.name} {seed}")
             arguments: dict[str, object] = {}
             for parameter in spec.properties:
                 if parameter in spec.required or rng.random() < 0.5:
@@ -129,7 +130,7 @@ def test_calls_with_drawn_arguments_succeed_and_fit_their_schemas(loaded: Source
 
 @needs_bfcl
 def test_an_error_in_an_output_is_a_failed_call_that_changes_nothing() -> None:
-    environment = open_isolated("bfcl:VehicleControlAPI", 3, {})
+    environment = open_environment("bfcl:VehicleControlAPI", 3, {})
     before = environment.state()
     with pytest.raises(CallError, match="Cannot fill gas above the tank capacity"):
         environment.call("fillFuelTank", {"fuelAmount": 500})
@@ -141,7 +142,7 @@ def test_an_error_in_an_output_is_a_failed_call_that_changes_nothing() -> None:
 @needs_bfcl
 def test_replays_give_the_same_outputs_and_state() -> None:
     def run() -> str:
-        environment = open_isolated("bfcl:TravelAPI", 11, {})
+        environment = open_environment("bfcl:TravelAPI", 11, {})
         token = environment.state()["access_token"]
         card = {
             "card_number": "4111222233334444",
@@ -165,11 +166,11 @@ def test_replays_give_the_same_outputs_and_state() -> None:
 
 @needs_bfcl
 def test_comments_on_posts_of_the_scenario_are_found() -> None:
-    environment = open_isolated("bfcl:TwitterAPI", 2, {})
+    environment = open_environment("bfcl:TwitterAPI", 2, {})
     number = int(next(iter(environment.state()["comments"])))
     assert len(environment.call("get_tweet_comments", {"tweet_id": number})) == 1
 
 
 def test_an_unknown_class_is_a_fault() -> None:
     with pytest.raises(EnvironmentFault, match="no BFCL class"):
-        open_isolated("bfcl:Nothing", 1, {})
+        open_environment("bfcl:Nothing", 1, {})

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from magnet_ray.environments.isolated import Target, close_workers, open_isolated
+from magnet_ray.environments.isolated import Target, close_workers
+from magnet_ray.environments.opening import open_environment
 from magnet_ray.errors import MagnetError, SourceError
 from magnet_ray.functions.python_source import constructor_arguments, load
 from magnet_ray.functions.sources import SourceResult
@@ -27,7 +28,7 @@ def success_rates(result: SourceResult, draws: int = 6) -> dict[str, float]:
         specs = {item.callable_name: item for item in result.specs if item.environment == spec.environment}
         good = 0
         for seed in range(draws):
-            environment, rng = open_isolated(spec.environment, seed, specs), Random(f"{spec.name} {seed}")
+            environment, rng = open_environment(spec.environment, seed, specs), Random(f"{spec.name} {seed}")
             arguments: dict[str, object] = {}
             try:
                 for parameter in spec.required:
@@ -159,14 +160,14 @@ def test_a_fresh_instance_is_made_and_filled_from_the_seed(shop: str) -> None:
     target = Target(module=shop, class_name="Cart")
     assert constructor_arguments(target, 3) == constructor_arguments(target, 3)
     specs = {spec.callable_name: spec for spec in load(f"{shop}:Cart").specs}
-    states = [open_isolated(f"python:{shop}:Cart", seed, specs).state() for seed in (1, 1, 2)]
+    states = [open_environment(f"python:{shop}:Cart", seed, specs).state() for seed in (1, 1, 2)]
     assert states[0] == states[1] != states[2]
     assert states[0]["items"]
 
 
 def test_held_values_are_suggested(shop: str) -> None:
     specs = {spec.callable_name: spec for spec in load(f"{shop}:Cart").specs}
-    environment = open_isolated(f"python:{shop}:Cart", 1, specs)
+    environment = open_environment(f"python:{shop}:Cart", 1, specs)
     rng = Random(4)
     drawn = [draw_argument(environment, specs["remove"], "item", {}, rng) for _ in range(20)]
     assert sum(value in environment.state()["items"] for value in drawn) > 10

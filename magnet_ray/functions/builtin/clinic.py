@@ -419,15 +419,15 @@ class Clinic(Domain):
 
     @tool(
         asks=(
-            "check when {physician} has time on {date}",
+            "check the free times of {physician} on {date}",
             "list the free consultation times of {physician} for {date}",
             "see if {physician} still has a gap[ on {date}]",
             "look into the diary of {physician} for {date} and tell me what's open",
         ),
         questions=(
             "When could {physician} see me on {date}?",
-            "Does {physician} have anything open on {date}?",
-            "I'm off work on {date}, so at what times is {physician} available?",
+            "Is anything open with {physician} on {date}?",
+            "I'm off work on {date}, so at what times could I see {physician}?",
         ),
         things=("open time with {physician} on {date}",),
         noun="free time",
@@ -455,15 +455,15 @@ class Clinic(Domain):
     @tool(
         asks=(
             "make an appointment with {physician}[ on {date}][ at {time}][ about {reason}]",
-            "get me in to see {physician}[ on {date}][, {time} if possible][, because of {reason}]",
+            "get me in to see {physician}[ on {date}][ around {time}][, because of {reason}]",
             "arrange a visit to {physician}[ for {date}][ at {time}][, the reason being {reason}]",
-            "put me down for {physician}[ at {time}][ on {date}][, it's about {reason}]",
+            "put me down for {physician}[ at {time}][ on {date}][, the subject being {reason}]",
             "set up a consultation with {physician}[ on {date}][ at {time}][ to talk about {reason}]",
         ),
         questions=(
             "I need to see {physician}[ on {date}][ at {time}][ about {reason}].",
-            "Would {physician} have me in[ on {date}][ at {time}][ for {reason}]?",
-            "Since it's time for another visit, {physician} should see me[ on {date}][ at {time}][ about {reason}].",
+            "Would {physician} see me[ on {date}][ at {time}][ for {reason}]?",
+            "I'm due for another visit to {physician}, so please book one[ on {date}][ at {time}][ about {reason}].",
             "Please book me with {physician}[ for {date}][ at {time}][; the reason is {reason}].",
         ),
         noun="appointment",
@@ -515,7 +515,7 @@ class Clinic(Domain):
         ),
         things=("doctor's appointment of mine", "visit I have at the practice"),
         noun="appointment",
-        deed="list your doctor's appointments",
+        deed="list doctor's appointments",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['appointments']), 'appointment')}: {listing([x['physician'] + ' on ' + day(x['date']) + ' at ' + clock(x['time']) + ' (' + x['appointment_code'] + ')' for x in r['appointments']], limit=6)}."
@@ -539,8 +539,8 @@ class Clinic(Domain):
         asks=(
             "move {appointment_code}[ to {date}][, starting at {time}]",
             "shift {appointment_code} to another slot[ on {date}][ at {time}]",
-            "change when I come in for {appointment_code}[ to {date}][, {time} if that's free]",
-            "find another time for {appointment_code}[, best on {date}][, at {time} if possible]",
+            "change when I come in for {appointment_code}[ to {date}][ at {time}]",
+            "find another time for {appointment_code}[, best on {date}][ at {time}]",
         ),
         questions=(
             "Something came up, so please move {appointment_code}[ to {date}][, starting at {time}].",
@@ -612,7 +612,7 @@ class Clinic(Domain):
         ),
         things=("medicine I'm prescribed", "prescription of mine"),
         noun="prescription",
-        deed="list your prescriptions",
+        deed="list prescriptions",
         tells=(
             lambda a, r: f"You're prescribed {listing([x['medicine'] + ' (' + x['dose'] + ')' for x in r['prescriptions']], limit=6)}.",
             lambda a, r: (
@@ -744,7 +744,7 @@ class Clinic(Domain):
             "We've moved, so {pharmacy} should be my regular pharmacy.",
         ),
         noun="preferred pharmacy",
-        deed="change your usual pharmacy",
+        deed="change the usual pharmacy",
         tells=(
             lambda a, r: f"Your prescriptions now go to {r['pharmacy']} instead of {r['previous_pharmacy']}.",
             lambda a, r: (
@@ -769,7 +769,7 @@ class Clinic(Domain):
             "pull up my lab results[ since {taken_after}]",
             "list the blood values the practice has for me[, from {taken_after} on]",
             "see which of my lab values are out of range[, counting those after {taken_after}]",
-            "get my test results[ from after {taken_after}]",
+            "get my test results[, those after {taken_after}]",
         ),
         questions=(
             "Have any of my lab results come in[ since {taken_after}]?",
@@ -778,7 +778,7 @@ class Clinic(Domain):
         ),
         things=("lab result of mine", "blood test of mine"),
         noun="lab result",
-        deed="look up your lab results",
+        deed="look up lab results",
         tells=(
             lambda a, r: (
                 f"Your results: {listing([x['lab_test'] + ' ' + number(x['value']) + ' ' + x['unit'] + ' (' + x['assessment'] + ')' for x in r['lab_results']], limit=6)}."
@@ -821,15 +821,15 @@ class Clinic(Domain):
 
     @tool(
         asks=(
-            "explain what my value for {lab_test} means",
-            "check whether {lab_test} is in the normal range for me",
-            "compare my result for {lab_test} with what's normal",
-            "find out who ordered {lab_test} and what it should be",
+            "explain my value for {lab_test}",
+            "check my result for {lab_test} against the normal range",
+            "tell me if I should worry about {lab_test}",
+            "find out who had me tested for {lab_test} and what would be normal",
         ),
         questions=(
-            "Is my value for {lab_test} anything to worry about?",
+            "Should I be worried about my value for {lab_test}?",
             "What range would be normal for {lab_test}, and where am I?",
-            "I don't understand the figure for {lab_test} — is it too high or too low?",
+            "I don't understand my result for {lab_test} — too high or too low?",
         ),
         things=("doctor who ordered {lab_test}",),
         noun="explanation",

@@ -240,7 +240,7 @@ class Dining(Domain):
 
     @tool(
         asks=(
-            "find {cuisine} restaurants[ under {max_price}][ rated at least {min_rating}]",
+            "find {cuisine} restaurants[ under {max_price} a head][, rated at least {min_rating}]",
             "look for somewhere that serves {cuisine} food[ for no more than {max_price}][ with a rating of {min_rating} or better]",
             "show me where {cuisine} cooking is done well in town[, below {max_price} a head][ and with a score of {min_rating} or more]",
             "come up with {cuisine} options for dinner[, nothing over {max_price} each][, and none rated lower than {min_rating}]",
@@ -302,12 +302,12 @@ class Dining(Domain):
             "pull up the details of {restaurant}",
             "tell me more about {restaurant}",
             "check the opening hours and prices of {restaurant}",
-            "find out which neighbourhood {restaurant} is in and what it's famous for",
+            "find out the neighbourhood and the signature dish of {restaurant}",
         ),
         questions=(
-            "What's {restaurant} like, and when is it open?",
-            "What part of town is {restaurant} in, and what is it known for?",
-            "Is {restaurant} expensive, and until when does the kitchen stay open?",
+            "What can you tell me about {restaurant}, opening hours included?",
+            "In what part of town would I find {restaurant}, and what should I order there?",
+            "How expensive would dinner at {restaurant} be, and until when does the kitchen stay open?",
         ),
         noun="profile",
         deed="look up restaurant details",
@@ -345,13 +345,13 @@ class Dining(Domain):
     @tool(
         asks=(
             "see which tables are still free at {restaurant} on {date}",
-            "find out when {restaurant} has a table open on {date}",
+            "find out when we could get a table at {restaurant} on {date}",
             "check what times {restaurant} can still seat people on {date}",
             "go through the evening slots at {restaurant}[ on {date}]",
         ),
         questions=(
             "What times are still open at {restaurant} on {date}?",
-            "Does {restaurant} have anything free on {date}?",
+            "Is anything free at {restaurant} on {date}?",
             "How late could we eat at {restaurant} on {date}?",
         ),
         noun="free time",
@@ -387,7 +387,7 @@ class Dining(Domain):
         questions=(
             "I'd love to eat at {restaurant}[ on {date}][ at {time}], with a table for {guests}.",
             "We're {guests} and want dinner at {restaurant}[ on {date}][, {time} if you can arrange it].",
-            "For our anniversary I'm thinking of {restaurant}[ on {date}][ at {time}], {guests}.",
+            "For our anniversary I'd like to go to {restaurant}[ on {date}][ at {time}], {guests}.",
         ),
         noun="booking",
         deed="book a table",
@@ -430,7 +430,7 @@ class Dining(Domain):
         ),
         things=("dinner booking of mine", "table I have booked"),
         noun="booking",
-        deed="list your table bookings",
+        deed="list table bookings",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['bookings']), 'booking')}: "
@@ -462,12 +462,12 @@ class Dining(Domain):
         asks=(
             "change the party size of {booking_code} to {guests}",
             "make {booking_code} a table for {guests}",
-            "update {booking_code} so that it covers {guests}",
+            "update the head count on {booking_code} to {guests}",
             "tell the restaurant to expect {guests} on {booking_code}",
         ),
         questions=(
             "There will be {guests} after all — can {booking_code} be adjusted?",
-            "Our group isn't the size I said, so {booking_code} should be for {guests}.",
+            "Our group isn't the size I said; could {booking_code} be for {guests}?",
             "It turns out we're {guests}; please correct {booking_code}.",
         ),
         noun="booking",
@@ -504,12 +504,12 @@ class Dining(Domain):
             "let the restaurant know that nobody will turn up for {booking_code}",
         ),
         questions=(
-            "We can't make it any more, so {booking_code} has to go.",
+            "We can't come any more and would like to cancel {booking_code}.",
             "I've got a fever and won't be eating out; please cancel {booking_code}.",
-            "Is the deposit lost if I give up {booking_code}? Cancel it either way.",
+            "I have to give up {booking_code}, even if that costs me the deposit.",
         ),
         noun="cancellation",
-        deed="cancel a booking",
+        deed="cancel a table booking",
         tells=(
             lambda a, r: (
                 f"Booking {r['booking_code']} is cancelled"
@@ -551,7 +551,7 @@ class Dining(Domain):
         questions=(
             "Can we get on the waiting list at {restaurant} for {date}? There'd be {guests}.",
             "If anyone cancels at {restaurant} on {date}, we'd come with {guests}.",
-            "How long is the wait at {restaurant} on {date} for {guests}? Put our names down.",
+            "However long the wait, please put {guests} on the list at {restaurant} for {date}.",
         ),
         noun="place on the waiting list",
         deed="join a waiting list",
@@ -585,8 +585,8 @@ class Dining(Domain):
         ),
         questions=(
             "I'd like {restaurant} to get {stars} from me[, with the note {comment}].",
-            "After last night {restaurant} deserves {stars}[ and these words: {comment}].",
-            "My verdict on {restaurant} is {stars}[; you can quote me: {comment}].",
+            "After last night I'd give {restaurant} {stars}[, with these words: {comment}].",
+            "Having eaten there, I'd rate {restaurant} at {stars}[; you can quote me: {comment}].",
         ),
         noun="review",
         deed="post a review",
@@ -625,8 +625,8 @@ class Dining(Domain):
     @tool(
         asks=(
             "read me the menu of {restaurant}",
-            "list the dishes that {restaurant} serves",
-            "check what there is to eat at {restaurant} and what it costs",
+            "list the dishes on offer at {restaurant}",
+            "check the dishes and prices at {restaurant}",
             "see what's cooking at {restaurant}",
         ),
         questions=(
@@ -658,7 +658,7 @@ class Dining(Domain):
         asks=(
             "pre-order {dishes} for {booking_code}",
             "let the kitchen know that we'll have {dishes} on {booking_code}",
-            "add {dishes} to {booking_code} so that it's ready when we arrive",
+            "add {dishes} to {booking_code}, to be ready when we arrive",
             "order {dishes} ahead of time for {booking_code}",
         ),
         questions=(

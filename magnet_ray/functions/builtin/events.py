@@ -308,7 +308,7 @@ class Events(Domain):
 
     @tool(
         asks=(
-            "find {genre} shows this season[ with tickets from {max_price} or less][ up to {last_day}]",
+            "find {genre} shows[ up to {last_day}][ with tickets for {max_price} or less]",
             "see what {genre} is on[ before the end of {last_day}][ that doesn't cost over {max_price}]",
             "look for {genre} nights out[ for {max_price} at most][, no later than {last_day}]",
             "put together the {genre} programme for me[ until {last_day}][, leaving out whatever starts above {max_price}]",
@@ -362,9 +362,9 @@ class Events(Domain):
 
     @tool(
         asks=(
-            "tell me when {event} starts and how long it lasts",
+            "tell me the starting time and length of {event}",
             "look up the practical details for {event}, doors and age limit included",
-            "find out where {event} takes place and if children may go",
+            "find out the venue and the age limit for {event}",
             "get me the running time, date and venue of {event}",
         ),
         questions=(
@@ -504,7 +504,7 @@ class Events(Domain):
         ),
         things=("ticket order of mine", "order for a show"),
         noun="ticket order",
-        deed="list your ticket orders",
+        deed="list ticket orders",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['orders']), 'order')}: "
@@ -530,15 +530,15 @@ class Events(Domain):
             "move the seats of {order_code} to {section}",
             "swap {order_code} into {section} and charge me the difference",
             "change where we sit on {order_code}: {section} would be better",
-            "see that {order_code} is switched over to {section}",
+            "get better seats for {order_code}, ideally in {section}",
         ),
         questions=(
-            "We'd rather sit in {section} with {order_code}, whatever it costs.",
-            "Is it possible to have {order_code} rebooked into {section}? Then please do.",
-            "My father can't manage the stairs, so {order_code} should be in {section}.",
+            "We'd rather sit in {section} with {order_code}, whatever the price.",
+            "If there's room in {section}, please rebook {order_code}.",
+            "My father can't manage the stairs, so we need {order_code} changed to {section}.",
         ),
         noun="new seats",
-        deed="move to other seats",
+        deed="change seats",
         tells=(
             lambda a, r: (
                 f"Order {r['order_code']} for {r['event']} is now in the {r['section']}. "
@@ -589,14 +589,14 @@ class Events(Domain):
 
     @tool(
         asks=(
-            "hand back {order_code}[, just {tickets} of it]",
+            "hand back[ {tickets} of] {order_code}",
             "return the tickets on {order_code}[, though only {tickets}]",
-            "give {order_code} back to the box office[, meaning {tickets}]",
+            "give[ {tickets} of] {order_code} back to the box office",
             "get my money back on {order_code}[ for {tickets}]",
         ),
         questions=(
             "We can't make it to the show and want to return {order_code}[, {tickets} to be exact].",
-            "What does the box office refund on {order_code}[ if I give up {tickets}]? Please hand it in.",
+            "I have to give up[ {tickets} of] {order_code}, so please get me the refund.",
             "There's no one to go with me, so {order_code} should go back[, at least {tickets}].",
         ),
         noun="refund",
@@ -758,7 +758,7 @@ class Events(Domain):
     @tool(
         asks=(
             "queue for returned tickets to {event}[: {tickets}]",
-            "put my name down in case {tickets} for {event} come back",
+            "put my name down for {event} in case of returns[, asking for {tickets}]",
             "get me in line for {event}[, I need {tickets}]",
             "let the box office know I'd take {tickets} for {event} if any are returned",
         ),
@@ -806,7 +806,7 @@ class Events(Domain):
         questions=(
             "I don't want to queue at the bar, so get {servings} of {drink} for {order_code}.",
             "During the break we'd enjoy {drink}[, {servings}] — please put that on {order_code}.",
-            "Does {order_code} allow drinks in advance? Then {servings} of {drink}, please.",
+            "If drinks can be had in advance on {order_code}, I'd take {servings} of {drink}.",
         ),
         noun="drinks order",
         deed="order interval drinks",

@@ -343,7 +343,7 @@ class Library(Domain):
         asks=(
             "find {genre} books[ under {max_pages}][ rated at least {min_rating}]",
             "search the library catalogue for {genre}[ of no more than {max_pages}][ with {min_rating} or better]",
-            "browse what the library owns[ in {genre}][, keeping it below {max_pages}][, with a reader score from {min_rating} up]",
+            "browse what the library owns[ in {genre}][, below {max_pages}][, with a reader score from {min_rating} up]",
             "put together a list of {genre} titles I could read[, {max_pages} at the most][, scored {min_rating} or higher]",
             "check which {genre} books the library has[ with at least {min_rating}][, none longer than {max_pages}]",
         ),
@@ -395,11 +395,11 @@ class Library(Domain):
         asks=(
             "list everything the library has by {author}",
             "look up which books by {author} I could get",
-            "see what else {author} has written that's in the catalogue",
+            "see what else by {author} the catalogue holds",
             "bring up the library's holdings of work by {author}",
         ),
         questions=(
-            "What has {author} published that the library owns?",
+            "What does the library own by {author}?",
             "Are there any books by {author} on your shelves?",
             "A friend keeps recommending {author} — which titles are in the catalogue?",
         ),
@@ -430,13 +430,13 @@ class Library(Domain):
     @tool(
         asks=(
             "check which branches have {book_title} on the shelf",
-            "find out where {book_title} is available right now",
+            "find out where I could get {book_title} right now",
             "look for a branch that still has a copy of {book_title}",
             "tell me where I'd have to go to pick up {book_title} today",
         ),
         questions=(
             "Where could I get hold of {book_title}?",
-            "Is {book_title} in at any branch at the moment?",
+            "Does any branch have {book_title} in at the moment?",
             "Which libraries nearby still have {book_title}, and how far away are they?",
         ),
         things=("branch that has {book_title}", "library with {book_title} on the shelf"),
@@ -489,7 +489,7 @@ class Library(Domain):
         ),
         things=("book I have on loan", "book I've borrowed", "loan of mine"),
         noun="loan",
-        deed="list your loans",
+        deed="list loans",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['loans']), 'book')} out: {listing([x['book_title'] + ' (due ' + day(x['due_date']) + ')' for x in r['loans']], limit=6)}."
@@ -528,7 +528,7 @@ class Library(Domain):
         ),
         things=("hold of mine", "book I'm waiting for", "hold on my card"),
         noun="hold",
-        deed="list your holds",
+        deed="list holds",
         tells=(
             lambda a, r: (
                 f"You're waiting for {plural(len(r['holds']), 'book')}: {listing([x['book_title'] + ' (' + x['hold_code'] + ', number ' + str(x['queue_position']) + ' in the queue)' for x in r['holds']], limit=6)}."
@@ -571,7 +571,7 @@ class Library(Domain):
         ),
         things=("library fine of mine", "unpaid charge on my card"),
         noun="charge",
-        deed="list your library charges",
+        deed="list library charges",
         tells=(
             lambda a, r: (
                 f"You owe {money(r['total_owed'])} in all: {listing([money(x['amount']) + ' for ' + x['reason'] + ' (' + x['charge_code'] + ')' for x in r['charges']], limit=6)}."
@@ -605,7 +605,7 @@ class Library(Domain):
         questions=(
             "I'm after {book_title} and could collect it[ at {branch}].",
             "May I take {book_title} home[ from {branch}]?",
-            "Next on my reading list is {book_title}, which I'd borrow[ at {branch}].",
+            "On my reading list I also have {book_title}, to be borrowed[ at {branch}].",
         ),
         noun="loan",
         deed="borrow books",
@@ -644,10 +644,10 @@ class Library(Domain):
             "renew {book_title}",
             "extend my loan of {book_title}",
             "get me another three weeks with {book_title}",
-            "push back the date by which {book_title} has to be returned",
+            "push back the due date of {book_title}",
         ),
         questions=(
-            "I haven't finished {book_title} yet, so please renew it.",
+            "I haven't finished {book_title} yet and need a renewal.",
             "Could I keep {book_title} a little longer?",
             "There's no way I'll finish {book_title} in time — is a renewal possible?",
         ),
@@ -696,13 +696,13 @@ class Library(Domain):
         asks=(
             "return {book_title}[ at {branch}]",
             "hand {book_title} back[ at {branch}]",
-            "check {book_title} in[, I'm dropping it off at {branch}]",
-            "take {book_title} off my card, because I'm bringing it back[ to {branch}]",
+            "check {book_title} in[ at {branch}, where I'm just now]",
+            "take {book_title} off my card, brought back[ to {branch}] today",
         ),
         questions=(
-            "I've finished {book_title} and am leaving it[ at {branch}].",
+            "I've finished reading {book_title}, now on the returns desk[ at {branch}].",
             "Please mark {book_title} as returned[ to {branch}].",
-            "Done reading {book_title}, so it goes back[ to {branch}] today.",
+            "Done with {book_title}, which I'm handing in[ at {branch}] today.",
         ),
         noun="return",
         deed="return a book",
@@ -745,14 +745,14 @@ class Library(Domain):
         asks=(
             "place a hold on {book_title}[ for pickup at {branch}]",
             "reserve {book_title} for me[ at {branch}]",
-            "join the queue for {book_title}[ and have it sent to {branch}]",
+            "join the queue for {book_title}[ with delivery to {branch}]",
             "have {book_title} kept for me[ at the desk of {branch}]",
             "put my name down for {book_title}[, to be collected at {branch}]",
         ),
         questions=(
-            "Once {book_title} comes in, I'd pick it up[ at {branch}], so please hold it for me.",
+            "As soon as anyone returns {book_title}, I'd come[ to {branch}], so please hold that for me.",
             "Would you set {book_title} aside for me[ at {branch}]?",
-            "It's {book_title} I want to read next, so get me in line for it[ at {branch}].",
+            "I want to read {book_title} next, so get me in line[ at {branch}].",
         ),
         noun="hold",
         deed="place a hold on a book",
@@ -807,7 +807,7 @@ class Library(Domain):
         questions=(
             "I no longer need {hold_code}.",
             "Somebody gave me that book, so {hold_code} can be dropped.",
-            "Is it all right to let {hold_code} go?",
+            "I'd like to let somebody else have {hold_code}.",
         ),
         noun="withdrawal",
         deed="withdraw a hold",

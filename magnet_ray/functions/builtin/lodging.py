@@ -417,13 +417,13 @@ class Lodging(Domain):
         asks=(
             "describe {lodging} to me",
             "look up the house rules and check-in times of {lodging}",
-            "find out how big {lodging} is and whether it takes pets",
+            "find out the size of {lodging} and the rules on pets there",
             "give me the facts about {lodging} before I decide",
         ),
         questions=(
             "From what time can guests check in at {lodging}, and is the dog welcome?",
-            "How far would it be to the shops if we stayed at {lodging}?",
-            "Tell me a bit about {lodging} — where it lies, what it costs and how many it sleeps.",
+            "How far would we be from the shops if we stayed at {lodging}?",
+            "Tell me a bit about {lodging}: the area, the price and the number of beds.",
         ),
         noun="description",
         deed="look up a holiday place",
@@ -465,13 +465,13 @@ class Lodging(Domain):
     @tool(
         asks=(
             "list the days on which we could arrive at {lodging}[ for {nights}]",
-            "see when {lodging} has a gap of {nights}",
+            "look for a gap of {nights} at {lodging}",
             "check the calendar of {lodging} for {nights} in a row",
-            "work out on which dates {lodging} is free[ for {nights}]",
+            "work out on which dates we could have {lodging}[ for {nights}]",
         ),
         questions=(
             "When could we have {lodging} for {nights}?",
-            "We're flexible about dates: when is {lodging} free for {nights}?",
+            "We're flexible about dates: when could we get {nights} at {lodging}?",
             "On what days can a stay of {nights} begin at {lodging}?",
         ),
         things=("arrival day at {lodging} for {nights}", "free date at {lodging} for {nights}"),
@@ -511,9 +511,9 @@ class Lodging(Domain):
             "check what we'd pay at {lodging}[ from {arrival_date}] if we took {nights}",
         ),
         questions=(
-            "How much are {nights} at {lodging} from {arrival_date}, and is it free then?",
+            "How much would {nights} at {lodging} be from {arrival_date}?",
             "Suppose we arrive on {arrival_date} and spend {nights} at {lodging}: what would the bill be?",
-            "Is {lodging} available from {arrival_date} for {nights}, and at what price?",
+            "Could we have {lodging} from {arrival_date} for {nights}, and at what price?",
         ),
         things=("price of {nights} at {lodging} from {arrival_date}",),
         noun="quote",
@@ -555,7 +555,7 @@ class Lodging(Domain):
             "book {lodging}[ from {arrival_date}][ for {nights}][, {guests} in all]",
             "rent {lodging}[ for {nights}][ starting {arrival_date}][ with {guests}]",
             "take {lodging} for us[, arriving {arrival_date}][, staying {nights}][, {guests} altogether]",
-            "make it {lodging}[ on {arrival_date}] for our holiday[: {nights}][, {guests}]",
+            "reserve {lodging} for our holiday[ from {arrival_date}][, {nights}][ with {guests}]",
         ),
         questions=(
             "We'd love to spend {nights} at {lodging}[ from {arrival_date}] with {guests}.",
@@ -610,7 +610,7 @@ class Lodging(Domain):
         ),
         things=("holiday stay of mine", "stay I have booked"),
         noun="stay",
-        deed="list your stays",
+        deed="list booked stays",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['stays']), 'stay')} booked: "
@@ -634,14 +634,14 @@ class Lodging(Domain):
 
     @tool(
         asks=(
-            "see what extras {lodging} offers",
+            "see what extras there are at {lodging}",
             "list the add-ons that can be ordered at {lodging}",
             "find out what else we could get at {lodging}, things like firewood or wine",
             "check the price list for extras at {lodging}",
         ),
         questions=(
             "What can be ordered on top at {lodging}?",
-            "Does the host of {lodging} provide anything extra, and for how much?",
+            "Can guests get anything extra at {lodging}, and for how much?",
             "I'm curious what extras they have at {lodging}.",
         ),
         things=("extra at {lodging}", "add-on offered at {lodging}"),
@@ -723,7 +723,7 @@ class Lodging(Domain):
             "let us stay on after {stay_code}[, {extra_nights} longer]",
         ),
         questions=(
-            "We like it so much that {stay_code} should last {extra_nights} longer.",
+            "We're enjoying ourselves and want to make {stay_code} {extra_nights} longer.",
             "Could we leave later and have {stay_code} prolonged by {extra_nights}?",
             "If nobody comes after us, please lengthen {stay_code} by {extra_nights}.",
         ),
@@ -783,9 +783,9 @@ class Lodging(Domain):
             "clear the balance of {stay_code}[ as far as {amount} goes]",
         ),
         questions=(
-            "There's still a bill for {stay_code} — please pay it[, {amount} to start with].",
+            "There's still a bill open for {stay_code}, so please pay[ {amount} to start with].",
             "Before we travel I'd rather have {stay_code} paid[, or at least {amount} of it].",
-            "Payday! Please take care of what I owe on {stay_code}[ and pay {amount}].",
+            "My salary is in, so please pay what I owe on {stay_code}[, or {amount} of that for now].",
         ),
         noun="payment",
         deed="pay for a stay",
@@ -827,14 +827,14 @@ class Lodging(Domain):
     @tool(
         asks=(
             "cancel {stay_code}, we aren't going after all",
-            "tell the host that {stay_code} is off and get back what they'll refund",
+            "tell the host that we're giving up {stay_code} and get back what they'll refund",
             "withdraw from {stay_code}",
             "release {stay_code} for other guests and see to the refund",
         ),
         questions=(
             "The kids are ill, so we have to let go of {stay_code}.",
-            "What's refunded if {stay_code} is called off? Please do so in any case.",
-            "Our leave was refused and {stay_code} can't happen; please cancel it.",
+            "Whatever we get back, {stay_code} must be called off.",
+            "Our leave was refused, so we'd better cancel {stay_code}.",
         ),
         noun="cancelled stay",
         deed="cancel a stay",

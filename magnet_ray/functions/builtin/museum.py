@@ -404,14 +404,14 @@ class Museum(Domain):
     @tool(
         asks=(
             "tell me what to expect from {exhibition}",
-            "find out how long a visit to {exhibition} takes and until when it runs",
+            "find out the closing date of {exhibition} and how long a visit takes",
             "look into {exhibition}: size, curator and ticket price",
             "brief me on {exhibition} before we go there",
         ),
         questions=(
-            "In which museum is {exhibition}, and how long should we plan for it?",
+            "In which museum would we see {exhibition}, and how much time should we plan?",
             "Who put {exhibition} together, and how much is there to see?",
-            "Until when does {exhibition} run?",
+            "Until when can people see {exhibition}?",
         ),
         noun="exhibition details",
         deed="describe exhibitions",
@@ -451,12 +451,12 @@ class Museum(Domain):
         asks=(
             "list the entry times for {exhibition} on {date}",
             "see at what hours {exhibition} can still take people on {date}",
-            "check how crowded {exhibition} gets on {date}",
+            "check how busy the different hours are at {exhibition} on {date}",
             "look at the time slots left for {exhibition}[ on {date}]",
         ),
         questions=(
             "At which times can visitors get into {exhibition} on {date}?",
-            "Is it still possible to enter {exhibition} on {date}, and when?",
+            "When could we still get into {exhibition} on {date}?",
             "How many places are left at {exhibition} on {date}, hour by hour?",
         ),
         things=("entry time for {exhibition} on {date}",),
@@ -497,7 +497,7 @@ class Museum(Domain):
         questions=(
             "We want to see {exhibition}[ on {date}], {people}[, starting at {entry_time}].",
             "Please put {people} down for {exhibition}[ at {entry_time}][ on {date}].",
-            "Our free day is {date}, so {exhibition} at {entry_time} would be perfect for {people}.",
+            "Our free day is {date}, and we'd love to see {exhibition} at {entry_time} with {people}.",
         ),
         noun="entry booking",
         deed="book entry to an exhibition",
@@ -542,7 +542,7 @@ class Museum(Domain):
             "list the guided tours at {museum} on {date}",
             "find out who gives tours of {museum} on {date} and what they cost",
             "show which tours one can join at {museum}[ on {date}]",
-            "check what {museum} offers in the way of guided tours on {date}",
+            "check what there is in the way of guided tours at {museum} on {date}",
         ),
         questions=(
             "Do they run guided tours of {museum} on {date}?",
@@ -595,8 +595,8 @@ class Museum(Domain):
             "save room on {tour}[ on {date}] for {people}[ through {member_number}]",
         ),
         questions=(
-            "We'd like to be shown around with {tour}[ on {date}], {people}[ on {member_number}].",
-            "Is there room for {people} on {tour}[ on {date}]? If so, put us down[ under {member_number}].",
+            "We've heard good things about {tour} and would come with {people}[ on {date}][, booking through {member_number}].",
+            "If there's room for {people} on {tour}[ on {date}], put us down[ under {member_number}].",
             "For {date} I've chosen {tour}; please register {people}[ with {member_number}].",
         ),
         noun="tour booking",
@@ -665,7 +665,7 @@ class Museum(Domain):
         ),
         things=("museum booking of mine", "visit I have planned"),
         noun="booking",
-        deed="list your museum bookings",
+        deed="list museum bookings",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['bookings']), 'booking')}: "
@@ -690,14 +690,14 @@ class Museum(Domain):
     @tool(
         asks=(
             "drop {booking_code} from my museum plans",
-            "cancel our visit under {booking_code} and refund it",
+            "cancel our visit under {booking_code} and get us the refund",
             "take us off {booking_code}",
             "free up the places on {booking_code}, as nobody can go",
         ),
         questions=(
-            "The school trip was called off, so {booking_code} isn't needed any more.",
-            "Sadly I won't get to the museum; what comes back for {booking_code}? Please cancel it.",
-            "With everyone down with a cold, {booking_code} had better be cancelled.",
+            "The school trip was called off, so we don't need {booking_code} any more.",
+            "Sadly I won't get to the museum, so please cancel {booking_code} and tell me the refund.",
+            "With everyone down with a cold, we'd better cancel {booking_code}.",
         ),
         noun="cancellation",
         deed="cancel museum bookings",
@@ -774,7 +774,7 @@ class Museum(Domain):
         ),
         questions=(
             "As a birthday gift {holder} should get {plan} for the museums.",
-            "I've decided on {plan}; the card should say {holder}.",
+            "I've decided on {plan}; the museum card should say {holder}.",
             "Museum membership for {holder}, please: {plan}.",
         ),
         noun="membership",
@@ -815,15 +815,15 @@ class Museum(Domain):
 
     @tool(
         asks=(
-            "check how long {member_number} is still valid",
-            "look up {member_number} and its discount",
-            "see when {member_number} runs out",
-            "confirm what {member_number} entitles me to",
+            "check the expiry date of {member_number}",
+            "look up the holder and discount of {member_number}",
+            "see how many days are left on {member_number}",
+            "confirm the plan and discount of {member_number}",
         ),
         questions=(
-            "Has {member_number} expired already?",
-            "On whose name is {member_number}, and what does it take off the price?",
-            "How many days are left on {member_number}?",
+            "Can I still use {member_number} at the museums?",
+            "In whose name did we take out {member_number}, and what's the discount?",
+            "Until when can I go on using {member_number}?",
         ),
         noun="membership",
         deed="check memberships",

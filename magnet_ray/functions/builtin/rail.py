@@ -475,15 +475,15 @@ class Rail(Domain):
 
     @tool(
         asks=(
-            "check whether {train} is running late today",
-            "find out how far behind schedule {train} is",
-            "see if there's any disruption to {train} and when it should get in",
-            "tell me when {train} is now due to arrive",
+            "check for delays on {train} today",
+            "find out the present delay of {train}",
+            "see if there's any disruption to {train} today",
+            "tell me the expected arrival of {train}",
         ),
         questions=(
-            "Is {train} on time today?",
+            "Are there any delays on {train} today?",
             "Someone said there's trouble with {train} — how bad is the delay?",
-            "When will {train} actually get in, and what's holding it up?",
+            "When can I expect {train} to get in, and is anything holding things up?",
         ),
         noun="delay report",
         deed="check for delays",
@@ -536,13 +536,13 @@ class Rail(Domain):
     @tool(
         asks=(
             "see which seats are still free on {train} on {date}[, in {coach} only]",
-            "list the seats left for {date} on {train}[ that are in {coach}]",
+            "go through the seating on {train} for {date} and list what's left[ that are in {coach}]",
             "check the seating plan of {train} for {date}[ and stick to {coach}]",
             "find me somewhere to sit[ in {coach}] on {train} on {date}",
         ),
         questions=(
             "Are there any seats left[ in {coach}] on {train} on {date}?",
-            "How full is {train} going to be on {date}[, especially in {coach}]?",
+            "How many seats are left on {train} for {date}[, especially in {coach}]?",
             "Where could we still sit on {train} on {date}[ if we want {coach}]?",
         ),
         things=("free seat on {train} on {date}", "seat left on {train} for {date}"),
@@ -586,7 +586,7 @@ class Rail(Domain):
             "buy tickets for {train}[ on {date}][ for {passengers}][ in {travel_class}]",
             "get {passengers} onto {train}[ on {date}][, travelling {travel_class}]",
             "pay for seats on {train}[ for {passengers}][, date of travel {date}][, {travel_class}]",
-            "sort out rail tickets for {passengers}[ on {date}] with {train}[, {travel_class} if possible]",
+            "sort out rail tickets for {passengers}[ on {date}] with {train}[, in {travel_class}]",
         ),
         questions=(
             "We're {passengers} and would like to travel on {train}[ on {date}][, {travel_class}].",
@@ -642,7 +642,7 @@ class Rail(Domain):
         ),
         things=("train ticket of mine", "rail ticket I hold"),
         noun="ticket",
-        deed="list your train tickets",
+        deed="list train tickets",
         tells=(
             lambda a, r: (
                 f"You hold {plural(len(r['tickets']), 'ticket')}: "
@@ -666,7 +666,7 @@ class Rail(Domain):
     @tool(
         asks=(
             "reserve {seat} on {ticket_code}",
-            "put {seat} down for us, that's for {ticket_code}",
+            "put us down for {seat} on {ticket_code}",
             "add a seat reservation to {ticket_code}: {seat}",
             "hold {seat} under {ticket_code} before somebody else takes it",
         ),
@@ -724,8 +724,8 @@ class Rail(Domain):
         ),
         questions=(
             "Something came up and {ticket_code} would suit me better on {date}.",
-            "What would I pay to travel on {date} with {ticket_code}? Please go ahead and change it.",
-            "My meeting has moved to {date}, so {ticket_code} needs the new day too.",
+            "Whatever the exchange costs, I need to travel on {date} with {ticket_code}.",
+            "My meeting has moved to {date}, so I need {ticket_code} for that day as well.",
         ),
         noun="changed ticket",
         deed="move a ticket to another day",
@@ -774,11 +774,11 @@ class Rail(Domain):
             "hand {ticket_code} back and get the money returned",
             "refund {ticket_code}",
             "give up {ticket_code}, because we won't be travelling",
-            "return {ticket_code} for whatever it's still worth",
+            "return {ticket_code} for whatever the railway still pays",
         ),
         questions=(
             "That trip is off, so I need a refund on {ticket_code}.",
-            "How much do I get back if {ticket_code} is handed in? Please do it.",
+            "I can't travel after all; please hand in {ticket_code} and tell me what I get back.",
             "Nobody is going to use {ticket_code} any more; please get the fare refunded.",
         ),
         noun="refund",
@@ -801,17 +801,17 @@ class Rail(Domain):
         asks=(
             "go through the train journeys I made recently[ that ran at least {min_delay} late]",
             "look back at my last rail trips[ with a delay of {min_delay} or more]",
-            "dig out my travel history on the railway[, only trips held up by {min_delay} upwards]",
+            "dig out my travel history on the railway[, only trips held up by {min_delay} or more]",
             "list the trips I've already taken by train[ that came in {min_delay} or more behind schedule]",
         ),
         questions=(
             "Which of my recent train rides were late[ by {min_delay} or more]?",
             "I want to see how punctual my past trips were[, leaving out anything under {min_delay}].",
-            "How did the trains treat me over the last month[, counting delays from {min_delay} up]?",
+            "How did the trains treat me over the last month[, counting delays of {min_delay} and more]?",
         ),
         things=("late journey of mine", "train trip I made recently"),
         noun="past journey",
-        deed="look through your past journeys",
+        deed="look through past journeys",
         tells=(
             lambda a, r: (
                 f"You made {plural(len(r['journeys']), 'journey')} like that: "
@@ -860,14 +860,14 @@ class Rail(Domain):
     @tool(
         asks=(
             "claim compensation for {trip_code}[, paid by {paid_by}]",
-            "file a delay claim for {trip_code}[ and have it settled by {paid_by}]",
-            "ask the railway to pay me back for {trip_code}, which ran late[; I'd prefer {paid_by}]",
+            "file a delay claim for {trip_code}[, to be settled by {paid_by}]",
+            "ask the railway for compensation on {trip_code}, which ran late[, and have the money paid by {paid_by}]",
             "get me what I'm owed for the delay on {trip_code}[ by {paid_by}]",
         ),
         questions=(
             "I was stuck for ages on {trip_code} and want compensation[ by {paid_by}].",
-            "Am I owed anything for {trip_code}? If so, claim it[ by {paid_by}].",
-            "After the delay on {trip_code} I think some money is due to me[, ideally by {paid_by}] — please claim it.",
+            "If I'm owed anything for {trip_code}, please claim the money[ by {paid_by}].",
+            "After the delay on {trip_code} I think some money is due to me[, ideally by {paid_by}].",
         ),
         noun="compensation",
         deed="claim money back for a delay",
