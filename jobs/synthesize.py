@@ -16,7 +16,7 @@ from pathlib import Path
 # The working directory, which holds the package where it is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from magnet_ray.cli import run_command  # noqa: E402
+from magnet_ray.cli import run_command
 
 if __name__ == "__main__":
     sys.exit(run_command(["synthesize", *sys.argv[1:]]))

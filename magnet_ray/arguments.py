@@ -6,6 +6,7 @@ the conversation already spoke of; a new value that the environment or the schem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
@@ -15,9 +16,12 @@ from magnet_ray.errors import Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.json_paths import expand, value_at
 from magnet_ray.teacher.base import PlannedCall
-from magnet_ray.teacher.references import identifies_item, list_place, superlatives
+from magnet_ray.teacher.references import identifies_item, is_sayable, list_place, superlatives
 from magnet_ray.types import ArgumentOrigin, Edge, EdgeKind, Effect, FailureReason, FunctionSpec, JsonValue, Origin, Step
 from magnet_ray.values import draw_argument
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?")
 
 LINK = 0.55
 """Probability of taking a value from an earlier output that no walked edge asks for."""
@@ -25,6 +29,8 @@ REUSE = 0.4
 """Probability of speaking of the same entity again."""
 OPTIONAL = 0.3
 """Probability of giving an optional argument."""
+MAX_CARRIED = 60
+"""Longest text that one call takes from another's output; a longer one is prose."""
 MAX_OPTIONAL = 2
 """Most optional arguments that one call is given."""
 
@@ -45,6 +51,8 @@ class Surroundings:
     """Parameters of the function that the teacher can word."""
     fresh: bool = False
     """Whether to speak of something new: only the walked edge may bring values from before."""
+    told: Mapping[int, str] = field(default_factory=dict)
+    """Turn -> what the assistant said at its end: of a long list, the user knows what stands there."""
 
 
 @dataclass(slots=True)
@@ -72,6 +80,7 @@ def choose_arguments(spec: FunctionSpec, step: Step, around: Surroundings, rng: 
     wanted = [*spec.required, *_optional(spec, around, rng)]
     if attempt < 3:
         _from_step_source(chosen, spec, step, around, rng)
+        _from_context(chosen, spec, step, around)
     if attempt < 2 and not around.fresh:
         _from_other_outputs(chosen, spec, around, rng, wanted)
         _from_conversation(chosen, spec, step, around, rng, wanted)
@@ -107,8 +116,18 @@ def _from_step_source(chosen: Chosen, spec: FunctionSpec, step: Step, around: Su
                 name for name in spec.required if spec.properties[name].get("type") == "string" or (whole and len(edge.mappings) == 1)
             ]
             carried = [name for name in carried if "enum" not in spec.properties[name]]
-            _map(chosen, spec, edge, (turn, index, call), rng, frozenset(carried), around.turn)
+            _map(chosen, spec, edge, (turn, index, call), rng, frozenset(carried), around)
             return
+
+
+def _from_context(chosen: Chosen, spec: FunctionSpec, step: Step, around: Surroundings) -> None:
+    """What a lookup of the same turn was asked with holds for the call that it serves: the same date, the same place."""
+    for turn, _, call in _sources(step, around):
+        if turn != around.turn or call.spec.effect is not Effect.READ:
+            continue
+        for name, value in call.arguments.items():
+            if name in spec.required and name not in chosen.values and not isinstance(value, bool):
+                chosen.put(name, value, _again(call.origins[name], around.turn))
 
 
 def _from_other_outputs(chosen: Chosen, spec: FunctionSpec, around: Surroundings, rng: Random, wanted: list[str]) -> None:
@@ -117,21 +136,36 @@ def _from_other_outputs(chosen: Chosen, spec: FunctionSpec, around: Surroundings
             open_parameters = frozenset(name for name in wanted if name not in chosen.values and spec.names_thing(name))
             edge = around.graph.edge(call.spec.name, spec.name)
             if edge and edge.kind is not EdgeKind.PREREQUISITE and open_parameters and rng.random() < LINK:
-                _map(chosen, spec, edge, (turn, index, call), rng, open_parameters, around.turn)
+                _map(chosen, spec, edge, (turn, index, call), rng, open_parameters, around)
 
 
 def _map(
-    chosen: Chosen, spec: FunctionSpec, edge: Edge, source: tuple[int, int, PlannedCall], rng: Random, parameters: frozenset[str], now: int
+    chosen: Chosen,
+    spec: FunctionSpec,
+    edge: Edge,
+    source: tuple[int, int, PlannedCall],
+    rng: Random,
+    parameters: frozenset[str],
+    around: Surroundings,
 ) -> None:
-    """Take what an edge maps; all values out of one list come from the same item. `now` is the present turn."""
+    """Take what an edge maps; all values out of one list come from the same item."""
     turn, index, call = source
+    now, told = around.turn, around.told.get(turn, "")
+    if call.nested and turn < now:
+        # What went unmentioned was not told either.
+        return
     picked: dict[str, int] = {}
     for mapping in edge.mappings:
         if mapping.parameter in chosen.values or mapping.parameter not in parameters:
             continue
         found = [(path, value) for path, value in expand(call.output, mapping.output_path) if _fits(spec, mapping.parameter, value)]
-        if not found:
+        if not found or ("[]" in mapping.output_path and _elsewhere(chosen, spec, call)):
             continue
+        if turn < now and told:
+            known = [item for item in found if str(item[1]) in told]
+            found = known or [item for item in found if not is_sayable(item[1])]
+            if not found:
+                continue
         path, value = _pick_item(found, picked, call, rng, unseen=turn == now)
         if turn == now and list_place(path) and not identifies_item(call.output, path):
             # The user has not seen the list, so only the item itself can be spoken of.
@@ -142,6 +176,11 @@ def _map(
             chosen.put(mapping.parameter, value, _again(call.origins[echoed], now))
         else:
             chosen.put(mapping.parameter, value, ArgumentOrigin(origin=Origin.OUTPUT, turn=turn, call=index, path=path))
+
+
+def _elsewhere(chosen: Chosen, spec: FunctionSpec, call: PlannedCall) -> bool:
+    """Whether a list was asked for with another date or thing than the call is about: then its items do not belong there."""
+    return any(name in spec.properties and name in chosen.values and chosen.values[name] != value for name, value in call.arguments.items())
 
 
 def _pick_item(
@@ -156,7 +195,7 @@ def _pick_item(
         indices = [where[1] for path, _ in found if (where := list_place(path))]
         if unseen:
             items = value_at(call.output, container)
-            indices = [i for i in indices if i == 0 or superlatives(items, i)] or indices[:1]
+            indices = [i for i in indices if superlatives(items, i)] or [i for i in indices if i == 0] or indices[:1]
         picked[container] = rng.choice(indices)
     return next((item for item in found if list_place(item[0]) == (container, picked[container])), found[0])
 
@@ -172,7 +211,7 @@ def _fits(spec: FunctionSpec, parameter: str, value: JsonValue) -> bool:
         case float():
             return kind == "number"
         case str():
-            return kind == "string" and 0 < len(value) <= 200
+            return kind == "string" and 0 < len(value) <= MAX_CARRIED and not value.endswith(".")
         case list():
             return kind == "array" and bool(value)
     return False
@@ -185,10 +224,21 @@ def _from_conversation(chosen: Chosen, spec: FunctionSpec, step: Step, around: S
         for call in around.done[turn]:
             for parameter in wanted:
                 value = call.arguments.get(parameter)
-                if parameter in chosen.values or not isinstance(value, str) or not spec.names_thing(parameter):
+                if parameter in chosen.values or not isinstance(value, str):
+                    continue
+                if not _goes_on(spec, parameter, call, chosen, near=turn >= around.turn - 1):
                     continue
                 if rng.random() < (0.9 if id(call) in walked else REUSE):
                     chosen.put(parameter, value, _again(call.origins[parameter], around.turn))
+
+
+def _goes_on(spec: FunctionSpec, parameter: str, call: PlannedCall, chosen: Chosen, *, near: bool) -> bool:
+    """Whether people would speak of an argument of `call` again: of a thing, or of the date that they just asked about it."""
+    value = call.arguments[parameter]
+    if _MOMENT.fullmatch(str(value)):
+        shared = any(chosen.values.get(name) == item for name, item in call.arguments.items() if spec.properties.get(name))
+        return near and shared and call.spec.effect is Effect.READ and _DAY.fullmatch(str(value)) is not None
+    return spec.names_thing(parameter)
 
 
 def _again(origin: ArgumentOrigin, turn: int) -> ArgumentOrigin:
@@ -215,7 +265,7 @@ def vary(first: PlannedCall, around: Surroundings, rng: Random, taken: set[str],
         others = {name: value for name, value in first.arguments.items() if name != parameter}
         for _ in range(4):
             if origin.origin is Origin.OUTPUT:
-                value, where = _other_item(first, parameter, around, rng)
+                value, where = _other_item(first, parameter, around, rng, taken)
             else:
                 value, where = (
                     draw_argument(around.environment, first.spec, parameter, others, rng),
@@ -235,7 +285,11 @@ def _entity_parameters(call: PlannedCall) -> list[str]:
     """
     names = [name for name in call.spec.required if isinstance(call.arguments.get(name), str)]
     if call.spec.effect is Effect.WRITE:
-        return [name for name in names[:1] if call.origins[name].origin is not Origin.EARLIER_QUERY]
+        # One does not switch to two plans, nor set two favourites.
+        several = not (names and "enum" in call.spec.properties[names[0]]) and not (
+            len(call.spec.required) == 1 and call.spec.name.startswith("set")
+        )
+        return [name for name in names[:1] if several and call.origins[name].origin is not Origin.EARLIER_QUERY]
     names += [
         name
         for name in call.spec.required
@@ -244,13 +298,22 @@ def _entity_parameters(call: PlannedCall) -> list[str]:
     return [name for name in names if call.origins[name].origin is not Origin.EARLIER_QUERY]
 
 
-def _other_item(first: PlannedCall, parameter: str, around: Surroundings, rng: Random) -> tuple[JsonValue, ArgumentOrigin]:
+def _other_item(first: PlannedCall, parameter: str, around: Surroundings, rng: Random, taken: set[str]) -> tuple[JsonValue, ArgumentOrigin]:
     origin = first.origins[parameter]
     place = list_place(origin.path)
     if place is None or origin.turn not in around.done:
         return None, origin
     source = around.done[origin.turn][origin.call]
     pattern = origin.path.replace(f"[{place[1]}]", "[]")
-    found = list(expand(source.output, pattern))
+    found = [(path, value) for path, value in expand(source.output, pattern) if str(value) not in taken]
+    if origin.turn == around.turn:
+        items = value_at(source.output, place[0])
+        found = [(path, value) for path, value in found if (at := list_place(path)) and superlatives(items, at[1])]
+        found = [(path, value) for path, value in found if identifies_item(source.output, path)]
+    else:
+        told = around.told.get(origin.turn, "")
+        found = [(path, value) for path, value in found if str(value) in told] or found
+    if not found:
+        return None, origin
     path, value = rng.choice(found)
     return value, ArgumentOrigin(origin=Origin.OUTPUT, turn=origin.turn, call=origin.call, path=path)

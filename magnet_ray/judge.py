@@ -103,6 +103,16 @@ def _singular(word: str) -> str:
     return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
+HANDLE_MARKS: Final = frozenset({"id", "ids", "uuid", "uid", "key", "slug", "token"})
+"""Marks of handles that mean nothing outside the system that issued them."""
+PUBLIC_IDS: Final = frozenset({"imdb", "isbn", "tmdb", "asin", "doi", "isin", "video", "spotify", "youtube", "steam", "barcode", "vin"})
+"""Words of ids that are the same everywhere."""
+PLUMBING: Final = frozenset({"cursor", "width", "height", "format", "callback", "offset", "storage", "page", "limit"})
+"""Parameters that say how to answer; a value of another answer is never meant for them."""
+SERVICES: Final = ("toolbench:",)
+"""Sources whose categories hold services that do not know each other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedPlace:
     """A parameter or an output field, as the judge compares it."""
@@ -191,7 +201,7 @@ def function_nouns(name: str) -> Tokens:
     rest = tokens[verb_of(name)[1] + 1 :] or tokens
     # What follows "by" or "for" says how or in which product, not what: `find_team_by_city`.
     rest = rest[: next((place for place, token in enumerate(rest) if place and token in {"by", "for"}), len(rest))]
-    nouns = frozenset(rest) - FILLERS - MARKS
+    nouns = frozenset(token for token in rest if not token.isdigit()) - FILLERS - MARKS
     return nouns - WRAPPERS - {"search", "get", "find"} or nouns
 
 
@@ -270,7 +280,7 @@ def type_fit(field: NamedPlace, parameter: NamedPlace) -> float:
 
 def name_fit(field: NamedPlace, parameter: NamedPlace) -> float:
     """How well a field's name suits a parameter's, 0 to 1."""
-    if (field.tokens ^ parameter.tokens) & BOUNDS:
+    if (field.tokens ^ parameter.tokens) & BOUNDS or parameter.tokens <= PLUMBING:
         return 0.0
     related = bool((field.core - VAGUE or field.context) & (parameter.core - VAGUE or parameter.context)) or bool(
         field.context & parameter.context
@@ -301,9 +311,10 @@ def _mark_fit(marks: Tokens, parameter: NamedPlace) -> float:
         return 0.9
     if not parameter.marks:
         # `restaurants[].name` fills `restaurant`; `restaurants[].id` does when the description asks for an id.
-        return 0.88 if "name" in marks or marks & parameter.words else 0.52
+        return 0.88 if "name" in marks or marks & parameter.words else 0.52 if not marks & HANDLE_MARKS else 0.0
     if not marks:
-        return 0.85 if "name" in parameter.marks else 0.52
+        # A riddle's text is not its id, nor is a team's name.
+        return 0.85 if "name" in parameter.marks else 0.0 if parameter.marks & HANDLE_MARKS else 0.52
     return 0.0
 
 
@@ -342,7 +353,7 @@ class SchemaJudge:
     def judge(self, source: FunctionSpec, target: FunctionSpec) -> Edge | None:
         """The edge from source to target, or None."""
         giver, taker = features_of(source), features_of(target)
-        mappings = self._mappings(giver, taker) if giver.offered & taker.wanted else ()
+        mappings = self._mappings(giver, taker, same_product=_same_product(source, target)) if giver.offered & taker.wanted else ()
         if mappings:
             return _edge(source, target, taker, mappings)
         shared = len(giver.entities & taker.entities)
@@ -351,13 +362,13 @@ class SchemaJudge:
         share = shared / len(giver.entities | taker.entities)
         return Edge(source=source.name, target=target.name, kind=EdgeKind.PREREQUISITE, score=round(giver.gate * (0.3 + 0.3 * share), 4))
 
-    def _mappings(self, giver: Features, taker: Features) -> tuple[FieldMapping, ...]:
+    def _mappings(self, giver: Features, taker: Features, *, same_product: bool) -> tuple[FieldMapping, ...]:
         found = [
             (-score, index, field.label, parameter.label)
             for index, parameter in enumerate(taker.parameters)
             for field in giver.fields
             if not field.tokens.isdisjoint(parameter.tokens | parameter.core) or not field.core.isdisjoint(parameter.core)
-            if (score := score_mapping(field, parameter)) >= self.minimum
+            if (score := score_mapping(field, parameter)) >= self.minimum and (same_product or not _is_private(field, parameter))
         ]
         used: set[str] = set()
         chosen: dict[int, FieldMapping] = {}
@@ -367,6 +378,16 @@ class SchemaJudge:
                 used.add(label)
                 chosen[index] = FieldMapping(output_path=label, parameter=parameter_name, score=round(-negative, 4))
         return tuple(chosen[index] for index in sorted(chosen))
+
+
+def _same_product(source: FunctionSpec, target: FunctionSpec) -> bool:
+    """Whether two functions can know each other's ids: of unrelated services in one category, only those whose names begin alike."""
+    return not source.source.startswith(SERVICES) or name_tokens(source.name)[:1] == name_tokens(target.name)[:1]
+
+
+def _is_private(field: NamedPlace, parameter: NamedPlace) -> bool:
+    """Whether a mapping hands over an id that only its own service knows."""
+    return bool((field.marks | parameter.marks) & HANDLE_MARKS) and not field.tokens & PUBLIC_IDS
 
 
 def _edge(source: FunctionSpec, target: FunctionSpec, taker: Features, mappings: tuple[FieldMapping, ...]) -> Edge:

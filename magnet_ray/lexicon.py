@@ -95,10 +95,10 @@ TOPICS: Final = (
 WORDS: Final = ("harvest", "lantern", "resilient", "journey", "whisper", "gravity", "ocean", "curious", "meadow", "balance",
     "horizon", "gentle", "spark", "river")  # fmt: skip
 SENTENCES: Final = (
-    "The meeting has moved to Thursday afternoon.", "Thank you for your help with the garden last weekend.",
+    "The meeting has moved to Thursday afternoon.", "Thank you for helping with the garden last weekend.",
     "Our train leaves at nine, so let's meet at the station.", "The new menu is a big improvement over the old one.",
     "Please send me the final version before lunch.", "It rained all day, but the concert was wonderful.",
-    "I really enjoyed the book you recommended.", "The delivery arrived two days early and in perfect condition.",
+    "I really enjoyed the book you recommended.", "The delivery came two days early and in perfect shape.",
 )  # fmt: skip
 LANGUAGES: Final = ("English", "Spanish", "French", "German", "Italian", "Portuguese", "Japanese", "Korean", "Dutch", "Swedish",
     "Turkish", "Polish")  # fmt: skip
@@ -205,17 +205,17 @@ AMENITIES: Final = ("pharmacy", "post office", "car park", "bakery", "public lib
 HABITATS: Final = ("temperate forest", "coastal wetland", "dry grassland", "mountain slopes", "shallow sea")
 CLIMATES: Final = ("temperate", "tropical", "arid", "Mediterranean", "continental")
 JOKES: Final = (
-    "Why did the bicycle lie down? It was two-tired.", "I told my suitcase there would be no holiday. Now it has emotional baggage.",
-    "My plants asked for more sun, so I moved the lamp. They said it was a bright idea.",
-    "The clock and I had a talk. It needed time to think.", "I bought a quiet drum. It is hard to beat.",
+    "My bicycle fell over. It was two-tired.", "I bought a quiet drum. It is hard to beat.",
+    "The clock asked for a break. It needed time.", "My suitcase is sad: no trips, only baggage.",
+    "The lamp had a bright idea and switched on.", "I met a wall today. We did not see eye to eye.",
 )  # fmt: skip
 QUOTES: Final = (
     "Small steps, taken daily, cross great distances.", "A good question is half of the answer.",
-    "Patience is the art of hoping with open eyes.", "What you water will grow.", "The river reaches the sea because it does not hurry.",
+    "Patience is the art of hoping with open eyes.", "What you water will grow.", "The river does not hurry and still arrives.",
 )  # fmt: skip
 FACTS: Final = (
-    "Honey can stay edible for centuries when it is sealed.", "Octopuses have three hearts.", "A day on Venus is longer than its year.",
-    "Bananas are berries, but strawberries are not.", "Lightning is hotter than the surface of the sun.",
+    "Sealed honey stays edible for centuries.", "Octopuses have three hearts.", "A day on Venus is longer than its year.",
+    "Bananas are berries, but strawberries are not.", "Lightning is hotter than the sun's surface.",
 )  # fmt: skip
 RIDDLES: Final = ("Which planet has the most moons?", "Which metal is liquid at room temperature?", "How many strings does a violin have?",
     "Which river flows through Vienna?", "What is the largest ocean?")  # fmt: skip
@@ -227,3 +227,4 @@ REMARKS: Final = (
 LABELS: Final = ("Juniper", "Atlas", "Cedar", "Aurora", "Bluebird", "Summit", "Northgate", "Meridian")
 DRINKS: Final = ("Ginger Fizz", "Blue Lagoon", "Mint Cooler", "Harbor Sour", "Berry Spritz", "Smoked Old Fashioned")
 CHARACTERS: Final = ("Captain Wren", "Nova Hale", "Old Bartok", "Mirren of the Vale", "Dr. Quill", "Pip Larkin")
+CELESTIAL: Final = ("Mars", "Venus", "Europa", "Sirius", "Vega", "Ceres", "Andromeda")

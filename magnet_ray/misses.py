@@ -126,19 +126,36 @@ def find_withheld(
     raise Rejected(FailureReason.NO_GENUINE_MISS, "every value of the turn can be found without asking")
 
 
+def yielders(
+    call: PlannedCall,
+    parameter: str,
+    calls: Sequence[PlannedCall],
+    environment: Environment,
+    offered: Sequence[FunctionSpec],
+    graph: FunctionGraph,
+) -> frozenset[str]:
+    """Offered lookups that show the value of a parameter; see `find_withheld`."""
+    return frozenset(spec.name for spec in offered if _yielded(call, parameter, calls, environment, [spec], graph))
+
+
 def _said_elsewhere(index: int, parameter: str, calls: Sequence[PlannedCall], earlier: Sequence[PlannedCall]) -> bool:
     """Whether the conversation tells the value: the value itself, or for a thing with a name another one of its kind."""
     call = calls[index]
     value = call.arguments[parameter]
     if any(other.step == call.step and other.arguments.get(parameter) != value for other in calls):
         return True
-    others = [*(other for position, other in enumerate(calls) if position != index and other.step != call.step), *earlier]
+    beside = [other for position, other in enumerate(calls) if position != index and other.step != call.step]
+    if any(parameter in other.arguments for other in beside):
+        # `Which times are free on Friday? Then book me in with her`: the Friday would be taken for both.
+        return True
     schema = call.spec.properties[parameter]
     named_thing = isinstance(value, str) and "format" not in schema and "enum" not in schema
-    for other in others:
+    for other in (*beside, *earlier):
         if value in other.arguments.values() or (named_thing and parameter in other.arguments):
             return True
-    return isinstance(value, str) and any(leaf == value for other in earlier for _, leaf in leaves(other.output))
+    shown = (leaf for other in earlier for _, leaf in leaves(other.output) if isinstance(leaf, str))
+    # A date also stands inside a date with a time.
+    return isinstance(value, str) and any(leaf == value or (len(value) > 3 and value in leaf) for leaf in shown)
 
 
 def _yielded(

@@ -8,6 +8,7 @@ did and returns the very same path when it cannot apply. Invariants: a turn neve
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -25,9 +26,18 @@ MAX_CALLS: Final = 5
 MORE: Final = 0.35
 """Chance that a repeated step makes one call more than it needs to."""
 
+CLEAR: Final = 0.8
+"""Share of misses that go where one function, or a value that no lookup tells, is missing."""
+SURE: Final = 0.85
+"""Success rate from which any item that a lookup finds will do."""
+LOOK_AGAIN: Final = 0.5
+"""Chance that a lookup is inserted for a step that an earlier output already serves."""
 UNDOING: Final = frozenset(
-    """cancel drop withdraw refund call leave return remove delete take turn move reschedule revise change resize redirect amend
-    edit update modify revoke release close undo reject end stop clear reset decline extend rearrange""".split()
+    re.findall(
+        r"\w+",
+        """cancel drop withdraw refund call leave return remove delete take turn move reschedule revise change resize redirect amend
+        edit update modify revoke release close undo reject end stop clear reset decline extend rearrange renew""",
+    )
 )
 """Verbs that change or undo what an earlier call has made."""
 
@@ -89,7 +99,7 @@ def contradicts(first: str, second: str, graph: FunctionGraph) -> bool:
 @lru_cache(maxsize=65_536)
 def undoes(function: str) -> bool:
     """Whether a function's name says that it changes or undoes something."""
-    return name_tokens(function)[:1] != () and name_tokens(function)[0] in UNDOING
+    return not UNDOING.isdisjoint(name_tokens(function)[:1])
 
 
 def _renumbered(turns: Iterable[TurnSignature], moved: Callable[[Place], Place]) -> tuple[TurnSignature, ...]:
@@ -157,7 +167,7 @@ def _insert_long(turns: list[list[Step]], number: int, places: list[int], graph:
 def _insert_short(turns: list[list[Step]], number: int, graph: FunctionGraph, rng: Random) -> bool:
     last = len(turns[number]) - 1
     giver = turns[number][last]
-    if _insert_before(turns, (number, last), graph, rng):
+    if any(_insert_before(turns, (number, index), graph, rng) for index in rng.sample(range(last + 1), last + 1)):
         return True
     edges = _addable(graph, turns, number, number)
     lookup_only = graph.node(giver.function).lookup and not giver.nested and giver.repeats == 1 and not _feeds_other(turns, number, last)
@@ -173,10 +183,10 @@ def _insert_short(turns: list[list[Step]], number: int, graph: FunctionGraph, rn
 
 
 def _insert_before(turns: list[list[Step]], place: Place, graph: FunctionGraph, rng: Random) -> bool:
-    """Let an unmentioned lookup find what the step at `place` is about, unless an earlier output tells it."""
+    """Let an unmentioned lookup find what the step at `place` is about, or of several that an earlier output tells, another."""
     number, last = place
     step = turns[number][last]
-    if step.nested or step.repeats > 1 or step.source_turn is not None:
+    if step.nested or step.repeats > 1 or step.source_turn == number or (step.source_turn is not None and rng.random() >= LOOK_AGAIN):
         return False
     there = {other.function for steps in turns for other in steps}
     options = [edge for edge in graph.predecessors(step.function) if edge.source not in there and _finds(edge, graph)]
@@ -184,8 +194,8 @@ def _insert_before(turns: list[list[Step]], place: Place, graph: FunctionGraph, 
         return False
     lookup = Step(function=_drawn(options, rng).source, nested=True)
     for steps in turns:
-        steps[:] = [_redirected(other, lambda at: (at[0], at[1] + (at == place))) for other in steps]
-    turns[number][last:] = [lookup, replace(turns[number][last], source_turn=number, source_step=last)]
+        steps[:] = [_redirected(other, lambda at: (at[0], at[1] + (at[0] == number and at[1] >= last))) for other in steps]
+    turns[number][last : last + 1] = [lookup, replace(turns[number][last], source_turn=number, source_step=last)]
     return True
 
 
@@ -193,7 +203,9 @@ def _finds(edge: Edge, graph: FunctionGraph) -> bool:
     """Whether an edge leads from a lookup of several things to what one of them is needed for."""
     required = graph.node(edge.target).required
     listed = any("[]" in m.output_path and m.parameter in required and m.score > ECHO_CEILING for m in edge.mappings)
-    return listed and graph.node(edge.source).lookup and len(graph.node(edge.source).required) <= 2
+    # What the lookup finds must do as it is: a book of the catalogue can be borrowed, but not returned.
+    sure = edge.success_rate is None or edge.success_rate >= SURE
+    return listed and sure and graph.node(edge.source).lookup and len(graph.node(edge.source).required) <= 2
 
 
 def _feeds_other(turns: list[list[Step]], number: int, index: int) -> bool:
@@ -221,7 +233,29 @@ def split(path: SignaturePath, graph: FunctionGraph, miss: Miss) -> SignaturePat
     eligible = [number for number in range(len(path.turns)) if _may_miss(path, number, graph, miss)]
     if not eligible:
         return path
-    at = rng.choice(eligible)
+    return _missing_before(path, _clear_turn(path, eligible, graph, miss, rng), miss)
+
+
+def move_miss(path: SignaturePath, graph: FunctionGraph) -> SignaturePath | None:
+    """The path with its miss before the next turn that may have one (after the last, the first), or None without another."""
+    at = next((number for number, turn in enumerate(path.turns) if turn.miss is not Miss.NONE), None)
+    if at is None:
+        return None
+    rest = _renumbered((*path.turns[:at], *path.turns[at + 1 :]), lambda place: (place[0] - (place[0] > at), place[1]))
+    plain, miss = replace(path, turns=rest), path.turns[at].miss
+    eligible = [number for number in range(len(rest)) if number != at and _may_miss(plain, number, graph, miss)]
+    following = [number for number in eligible if number > at] or eligible
+    return replace(_missing_before(plain, following[0], miss), ops=path.ops) if following else None
+
+
+def _clear_turn(path: SignaturePath, eligible: list[int], graph: FunctionGraph, miss: Miss, rng: Random) -> int:
+    plain = [number for number in eligible if miss is Miss.PARAMETER and _lacks_detail(path, number, graph)]
+    short = [number for number in eligible if miss is Miss.FUNCTION and len(path.turns[number].steps) == 1]
+    # A number or a date that was not said can only be asked for; of several missing functions nobody likes to hear.
+    return rng.choice((plain or short or eligible) if rng.random() < CLEAR else eligible)
+
+
+def _missing_before(path: SignaturePath, at: int, miss: Miss) -> SignaturePath:
     turns = (*path.turns[:at], TurnSignature(steps=(), miss=miss), *path.turns[at:])
     operation = Operation.SPLIT_MISS_FUNC if miss is Miss.FUNCTION else Operation.SPLIT_MISS_PARAMS
     moved = _renumbered(turns, lambda place: (place[0] + (place[0] >= at), place[1]))
@@ -234,6 +268,15 @@ def _may_miss(path: SignaturePath, number: int, graph: FunctionGraph, miss: Miss
         earlier = {step.function for turn in path.turns[:number] for step in turn.steps}
         return bool(steps) and not any(step.function in earlier for step in steps)
     return any(not step.nested and step.repeats == 1 and _asked_values(path, step, graph) for step in steps)
+
+
+def _lacks_detail(path: SignaturePath, number: int, graph: FunctionGraph) -> bool:
+    """Whether a step of a turn needs a number, a date or a choice that the user gives."""
+    for step in path.turns[number].steps:
+        node = graph.node(step.function)
+        if not step.nested and step.repeats == 1 and set(_asked_values(path, step, graph)) & (set(node.scalars) - set(node.entities)):
+            return True
+    return False
 
 
 def _asked_values(path: SignaturePath, step: Step, graph: FunctionGraph) -> tuple[str, ...]:

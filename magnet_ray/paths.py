@@ -22,13 +22,13 @@ MISSES: Final = {Category.MISS_FUNC: Miss.FUNCTION, Category.MISS_PARAMS: Miss.P
 WALKED: Final = frozenset({Category.MULTI_TURN, *MISSES})
 MAX_VISITS: Final = 3
 """A walk may come back to a function twice."""
-RELENT: Final = 0.35
+RELENT: Final = 0.15
 """Weight of an action right after one that it contradicts."""
 REVISIT: Final = (1.0, 0.12, 0.04)
 """Weight of a function by how often the walk has visited it."""
 SHORTEST: Final = 4
 """Steps after which a walk may end where no edge leads to a new function."""
-STOP: Final = 0.6
+STOP: Final = 0.8
 """Chance that it does: the paper's walks average fewer turns than S steps and Merge alone would give."""
 WALK_ATTEMPTS: Final = 8
 """Walks to try before a path without an eligible turn for its miss gives up."""
@@ -183,7 +183,8 @@ def _next_visit(visits: list[str], graph: FunctionGraph, group: tuple[str, ...],
         return _followed(last, here, visits, graph, rng)
     others = fresh or [name for name in group if name != visits[last] and visits.count(name) < MAX_VISITS] or list(group)
     # In a sparse graph, going on where something can follow makes dependencies instead of a list of errands.
-    return None, rng.choices(others, [4 if graph.successors(name) else 1 for name in others])[0]
+    relent = [RELENT if contradicts(visits[last], name, graph) else 1.0 for name in others]
+    return None, rng.choices(others, [(4 if graph.successors(name) else 1) * r for name, r in zip(others, relent, strict=True)])[0]
 
 
 def _followed(number: int, edges: list[Edge], visits: list[str], graph: FunctionGraph, rng: Random) -> tuple[int | None, str]:

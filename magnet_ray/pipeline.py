@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -45,6 +46,8 @@ TOP_REASONS = 5
 """Reasons that the message of a failed job names."""
 SHOWN_FAILURES = 5
 """Functions left out of the pool that are named on stderr; the rest stand in the run's `pool/`."""
+CONNECT_SECONDS = 10.0
+"""Longest wait for a cluster's port to answer."""
 
 Removed = dict[int, tuple[FailureReason, str]]
 """Path index -> why the second pass removes its row."""
@@ -146,6 +149,8 @@ def cluster(settings: RayConfig, progress: Progress) -> Iterator[None]:
 
 def _start(num_cpus: int | None) -> None:
     """Start Ray on this machine. Its ports are open to the network, so its processes share a token that nobody else knows."""
+    # The job needs no network, so nothing should reach for it.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     # It would announce that tokens are in use.
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
@@ -155,14 +160,22 @@ def _start(num_cpus: int | None) -> None:
 
 def _join(address: str) -> None:
     try:
+        _check_listening(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, OverflowError) as error:
         detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ConfigError(
             f"the Ray cluster {address} cannot be joined",
             detail,
             fix="correct ray.address or RAY_ADDRESS, or leave both out to run on this machine",
         ) from None
+
+
+def _check_listening(address: str) -> None:
+    """Find out in seconds what Ray finds out in five minutes: that nobody listens at HOST:PORT or SCHEME://HOST:PORT."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
 
 
 @contextmanager

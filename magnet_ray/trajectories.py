@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from magnet_ray.functions.pool import FunctionPool
-from magnet_ray.types import ArgumentOrigin, ExecutedCall, Trajectory, TranslatedPath, TranslatedTurn, compact, parsed
+from magnet_ray.types import ArgumentOrigin, ExecutedCall, FunctionSpec, Trajectory, TranslatedPath, TranslatedTurn, compact, parsed
 
 
 def build_trajectory(translated: TranslatedPath, pool: FunctionPool) -> Trajectory:
@@ -23,7 +24,7 @@ def build_trajectory(translated: TranslatedPath, pool: FunctionPool) -> Trajecto
         id=path.id,
         index=path.index,
         category=path.category,
-        tools=compact([pool.spec(name).as_tool() for name in translated.offered]),
+        tools=f"[{','.join(tool_text(pool.spec(name)) for name in translated.offered)}]",
         tools_added=compact(added),
         messages=compact(build_messages(translated)),
         reference_calls=compact([[_reference(call) for call in turn.calls] for turn in translated.turns]),
@@ -37,6 +38,12 @@ def build_trajectory(translated: TranslatedPath, pool: FunctionPool) -> Trajecto
         num_turns=len(translated.turns),
         num_calls=sum(len(turn.calls) for turn in translated.turns),
     )
+
+
+@lru_cache(maxsize=16_384)
+def tool_text(spec: FunctionSpec) -> str:
+    """A function in OpenAI's tool format, as JSON text."""
+    return compact(spec.as_tool())
 
 
 def build_messages(translated: TranslatedPath) -> list[dict[str, Any]]:

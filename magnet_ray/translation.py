@@ -17,17 +17,19 @@ from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.graph import FunctionGraph
-from magnet_ray.misses import find_withheld, servers
+from magnet_ray.misses import find_withheld, servers, yielders
+from magnet_ray.node_ops import move_miss
 from magnet_ray.offers import offer
+from magnet_ray.planned_calls import executed_call, listing_order, nested_as_worded, planned_call, rounds, worded_origins
 from magnet_ray.teacher.base import PlannedCall, Teacher, TurnRequest
 from magnet_ray.types import (
     ArgumentOrigin,
     Category,
+    Effect,
     ExecutedCall,
     FailureReason,
     FunctionSpec,
     Miss,
-    Origin,
     SignaturePath,
     Step,
     TranslatedPath,
@@ -37,6 +39,9 @@ from magnet_ray.types import (
     compact,
     content_id,
 )
+
+MOVES = 6
+"""Times that a miss is moved to another turn where it turns out not to be genuine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,18 @@ def translate(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
     Raises:
         Rejected: a turn could not be carried out or worded; the reason is that of its last attempt.
     """
+    for _ in range(MOVES):
+        try:
+            return _translated(path, workshop)
+        except Rejected as rejected:
+            moved = move_miss(path, workshop.graph) if rejected.reason is FailureReason.NO_GENUINE_MISS else None
+            if moved is None:
+                raise
+            path = moved
+    return _translated(path, workshop)
+
+
+def _translated(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
     key = _environment_key(path, workshop.pool)
     scenario_seed = int(content_id(path.seed, "scenario")[:12], 16)
     try:
@@ -109,6 +126,7 @@ class _Translation:
         self.turns: list[TranslatedTurn] = []
         self.withheld = _withheld_functions(path)
         self.offered = offer(path, workshop.pool, workshop.settings.distractors, self.withheld)
+        self.attempt = 0
 
     def run(self) -> TranslatedPath:
         """Translate every turn in order."""
@@ -130,6 +148,8 @@ class _Translation:
         mark = self.environment.checkpoint()
         for attempt in range(self.workshop.settings.turn_retries + 1):
             rng = Random(f"{self.path.seed}/{turn}/{attempt}")
+            # What could not be worded is tried again with fewer values out of earlier outputs.
+            self.attempt = attempt * (3 if self.path.turns[turn].miss is Miss.PARAMETER else 1)
             try:
                 added = self._turn(turn, rng)
             except Rejected as rejected:
@@ -181,7 +201,7 @@ class _Translation:
             only, call = repeated
             taken.add(str(call.arguments[only]))
             made.append(call)
-        return made
+        return sorted(made, key=lambda call: listing_order(call.arguments[only])) if only and spec.effect is Effect.READ else made
 
     def _around(self, turn: int, spec: FunctionSpec) -> Surroundings:
         return Surroundings(
@@ -192,14 +212,16 @@ class _Translation:
             speakable=self.workshop.teacher.speakable(spec),
             # A value that could be told from the conversation would not be missing.
             fresh=turn > 0 and self.path.turns[turn - 1].miss is Miss.PARAMETER,
+            told={number: earlier.reply for number, earlier in enumerate(self.turns)},
         )
 
     def _first_call(self, spec: FunctionSpec, position: int, step: Step, around: Surroundings, rng: Random) -> PlannedCall:
         """A call that its environment accepts, retried alone with other values."""
         reason = "no attempt"
         for attempt in range(self.workshop.settings.call_retries + 1):
-            chosen = choose_arguments(spec, step, around, rng, attempt=attempt)
-            if self._was_made(spec, chosen):
+            chosen = choose_arguments(spec, step, around, rng, attempt=attempt + self.attempt)
+            made = self._made(spec, chosen)
+            if made and spec.effect is not Effect.READ:
                 reason = f"{spec.name} was called with the same arguments before"
                 continue
             try:
@@ -207,7 +229,10 @@ class _Translation:
             except CallError as error:
                 reason = f"{spec.name}({compact(chosen.values)}): {error}"
                 continue
-            return _planned(spec, chosen, output, position, nested=step.nested)
+            if made and made[-1].output == output:
+                reason = f"{spec.name} was called with the same arguments before, and nothing has changed since"
+                continue
+            return planned_call(spec, chosen, output, position, nested=step.nested)
         raise Rejected(FailureReason.CALL_FAILED, reason)
 
     def _repeat(self, first: PlannedCall, around: Surroundings, rng: Random, taken: set[str], only: str) -> tuple[str, PlannedCall] | None:
@@ -215,18 +240,20 @@ class _Translation:
         for _ in range(self.workshop.settings.call_retries):
             try:
                 parameter, chosen = vary(first, around, rng, taken, only)
-                if self._was_made(first.spec, chosen):
+                if self._made(first.spec, chosen):
                     continue
                 output = execute(self.environment, first.spec, chosen.values)
             except CallError:
                 continue
             except Rejected:
                 return None
-            return parameter, _planned(first.spec, chosen, output, first.step, nested=first.nested)
+            return parameter, planned_call(first.spec, chosen, output, first.step, nested=first.nested)
         return None
 
-    def _was_made(self, spec: FunctionSpec, chosen: Chosen) -> bool:
-        return any(call.spec.name == spec.name and call.arguments == chosen.values for calls in self.done.values() for call in calls)
+    def _made(self, spec: FunctionSpec, chosen: Chosen) -> list[PlannedCall]:
+        """Earlier calls of the same function with the same arguments."""
+        calls = (call for turn in sorted(self.done) for call in self.done[turn])
+        return [call for call in calls if call.spec.name == spec.name and call.arguments == chosen.values]
 
     # Words
 
@@ -244,15 +271,15 @@ class _Translation:
     def _worded(self, turn: int, calls: tuple[PlannedCall, ...], rng: Random) -> TranslatedTurn:
         request = self._request(turn, calls, rng)
         words = self.workshop.teacher.query(request)
-        calls = _nested_as_worded(calls, words.nested)
+        calls = nested_as_worded(calls, words.nested)
         reply = self.workshop.teacher.reply(replace(request, calls=calls))
-        executed = self._keep(turn, calls, [_origins(call, turn, span) for call, span in zip(calls, words.spans, strict=True)])
+        executed = self._keep(turn, calls, [worded_origins(call, turn, span) for call, span in zip(calls, words.spans, strict=True)])
         return TranslatedTurn(query=words.text, calls=executed, reply=reply, steps=rounds(calls, turn))
 
     def _keep(self, turn: int, calls: tuple[PlannedCall, ...], origins: Sequence[Mapping[str, ArgumentOrigin]]) -> tuple[ExecutedCall, ...]:
         """Remember a turn's calls with their final origins, for the turns to come."""
         self.done[turn] = tuple(replace(call, origins=found) for call, found in zip(calls, origins, strict=True))
-        return tuple(_executed(call) for call in self.done[turn])
+        return tuple(executed_call(call) for call in self.done[turn])
 
     # Misses
 
@@ -275,10 +302,12 @@ class _Translation:
         teacher = self.workshop.teacher
         request = self._request(turn + 1, calls, rng)
         words = teacher.query(request)
-        calls = _nested_as_worded(calls, words.nested)
+        calls = nested_as_worded(calls, words.nested)
         request = replace(request, calls=calls)
         missing = tuple(dict.fromkeys(call.spec.name for call in calls if call.spec.name in self.withheld))
-        executed = self._keep(turn + 1, calls, [_origins(call, turn, span, late={}) for call, span in zip(calls, words.spans, strict=True)])
+        executed = self._keep(
+            turn + 1, calls, [worded_origins(call, turn, span, late={}) for call, span in zip(calls, words.spans, strict=True)]
+        )
         return [
             TranslatedTurn(query=words.text, calls=(), reply=teacher.decline(request), miss=Miss.FUNCTION, missing=missing),
             TranslatedTurn(
@@ -296,11 +325,11 @@ class _Translation:
         withheld = self._forgotten(turn, calls, before, rng)
         request = self._request(turn + 1, calls, rng, withheld)
         words = teacher.query(request)
-        calls = _nested_as_worded(calls, words.nested)
+        calls = nested_as_worded(calls, words.nested)
         request = replace(request, calls=calls)
         supplied = teacher.supply(request)
         spans = zip(calls, words.spans, supplied.spans, strict=True)
-        executed = self._keep(turn + 1, calls, [_origins(call, turn, span, late=late) for call, span, late in spans])
+        executed = self._keep(turn + 1, calls, [worded_origins(call, turn, span, late=late) for call, span, late in spans])
         return [
             TranslatedTurn(query=words.text, calls=(), reply=teacher.clarify(request), miss=Miss.PARAMETER, missing=(withheld[1],)),
             TranslatedTurn(query=supplied.text, calls=executed, reply=teacher.reply(request), steps=rounds(calls, turn + 1)),
@@ -317,9 +346,25 @@ class _Translation:
         earlier = [call for index, done in self.done.items() if index < turn for call in done]
         after = self.environment.checkpoint()
         self.environment.rollback(before)
-        found = find_withheld(calls, droppable, earlier, self.environment, self._offered_specs(), self.workshop.graph, rng)
-        self.environment.rollback(after)
-        return found
+        try:
+            return self._find_withheld(calls, droppable, earlier, rng)
+        finally:
+            self.environment.rollback(after)
+
+    def _find_withheld(
+        self, calls: tuple[PlannedCall, ...], droppable: list[tuple[int, str]], earlier: list[PlannedCall], rng: Random
+    ) -> tuple[int, str]:
+        """`find_withheld`, without distractors that would tell the value where nothing else is left."""
+        graph, offered = self.workshop.graph, self._offered_specs()
+        try:
+            return find_withheld(calls, droppable, earlier, self.environment, offered, graph, rng)
+        except Rejected:
+            needed = {step.function for turn in self.path.turns for step in turn.steps}
+            kept = [spec for spec in offered if spec.name in needed]
+            index, parameter = find_withheld(calls, droppable, earlier, self.environment, kept, graph, rng)
+            found = yielders(calls[index], parameter, calls, self.environment, offered, graph)
+            self.offered = tuple(name for name in self.offered if name not in found)
+            return index, parameter
 
     def _offered_specs(self) -> list[FunctionSpec]:
         return [self.specs[name] for name in self.offered]
@@ -352,53 +397,3 @@ def _withheld_functions(path: SignaturePath) -> frozenset[str]:
             earlier = {step.function for before in path.turns[:index] for step in before.steps}
             return frozenset(step.function for step in path.turns[index + 1].steps) - earlier
     return frozenset()
-
-
-def _planned(spec: FunctionSpec, chosen: Chosen, output: object, step: int, *, nested: bool) -> PlannedCall:
-    return PlannedCall(spec=spec, arguments=chosen.values, origins=chosen.origins, output=output, step=step, nested=nested)
-
-
-def _nested_as_worded(calls: tuple[PlannedCall, ...], nested: tuple[bool, ...]) -> tuple[PlannedCall, ...]:
-    return tuple(replace(call, nested=flag) for call, flag in zip(calls, nested, strict=True))
-
-
-def _origins(call: PlannedCall, turn: int, span: Mapping[str, str], *, late: Mapping[str, str] | None = None) -> dict[str, ArgumentOrigin]:
-    """A call's origins completed by the words that carry each value.
-
-    Args:
-        call: the call.
-        turn: the turn whose query carries the values.
-        span: parameter -> words in that query.
-        late: after a miss, when the call is made one turn later: parameter -> words in that later query.
-    """
-    origins = {}
-    for name, origin in call.origins.items():
-        if late and name in late:
-            origin = ArgumentOrigin(origin=Origin.QUERY, turn=turn + 1, text=late[name])
-        elif origin.origin is Origin.QUERY:
-            kind = Origin.QUERY if late is None else Origin.EARLIER_QUERY
-            origin = ArgumentOrigin(origin=kind, turn=turn, text=span.get(name, ""))
-        elif origin.origin is Origin.OUTPUT:
-            origin = replace(origin, text=span.get(name, ""))
-        origins[name] = origin
-    return origins
-
-
-def _executed(call: PlannedCall) -> ExecutedCall:
-    return ExecutedCall(
-        function=call.spec.name,
-        arguments=compact(call.arguments),
-        output=compact(call.output),
-        origins=tuple(call.origins.items()),
-        nested=call.nested,
-    )
-
-
-def rounds(calls: tuple[PlannedCall, ...], turn: int) -> tuple[tuple[int, ...], ...]:
-    """Indices of a turn's calls by round: a call waits for those whose outputs it uses."""
-    level: list[int] = []
-    for call in calls:
-        needed = [origin.call for origin in call.origins.values() if origin.origin is Origin.OUTPUT and origin.turn == turn]
-        # Calls keep their order, so a call is never made before one that stands earlier.
-        level.append(max([level[index] + 1 for index in needed if index < len(level)] + [level[-1] if level else 0]))
-    return tuple(tuple(index for index, at in enumerate(level) if at == number) for number in range(max(level, default=-1) + 1))

@@ -19,7 +19,8 @@ import jsonschema_rs
 from magnet_ray.environments.base import Environment, Missing
 from magnet_ray.errors import Rejected
 from magnet_ray.field_kinds import KINDS, PLACE_FIELDS, Kind, clock_time, kind_of, singular, tokens_of
-from magnet_ray.field_kinds.meanings import ID_TAILS, coerced, coined_name, examples_said, is_identifier, meaning_of, sayable
+from magnet_ray.field_kinds.coined import free_text, identifier_text
+from magnet_ray.field_kinds.meanings import coerced, examples_said, is_identifier, meaning_of, sayable
 from magnet_ray.lexicon import PLACES
 from magnet_ray.types import FailureReason, FunctionSpec, JsonValue, canonical, parsed
 
@@ -33,7 +34,6 @@ _DATE_FORMATS: Final = (
 )  # fmt: skip
 _DATE_KINDS: Final = frozenset({"date", "future_date", "past_date", "birth_date"})
 _BASE_KEYS: Final = frozenset({"type", "description", "title", "examples", "example", "default", "format", "$defs", "definitions"})
-PLAIN_TYPES: Final = ("standard", "basic", "general", "seasonal")
 _PAIRS: Final = (
     ("start", "end"), ("from", "to"), ("min", "max"), ("minimum", "maximum"), ("source", "target"), ("origin", "destination"), ("in",
         "out"), ("departure", "return"),
@@ -301,7 +301,7 @@ def _conforms(value: JsonValue, schema: Mapping[str, Any], root: Mapping[str, An
 def _leaf(field: _Field, kind: str, rng: Random) -> JsonValue:
     if kind == "boolean":
         return rng.random() < 0.5
-    meaning = meaning_of(field.name, field.description, field.context)
+    meaning = meaning_of(re.sub(r"(?<=[a-z])_?\d$", "", field.name), field.description, field.context)
     known = _documented(field, kind)
     if meaning and meaning.group == "place":
         known = [item for item in known if not isinstance(item, str) or item != item.lower()]  # "city", "mountain range" name no place
@@ -319,13 +319,6 @@ def _trust(field: _Field, meaning: Kind | None, count: int) -> float:
     if meaning.name in _DATE_KINDS or meaning.name in {"moment", "page", "limit", "offset"}:
         return 0.1
     return 0.95 if count > 1 and meaning.group != "place" else 0.6 if count > 1 else 0.4
-
-
-def identifier_text(name: str, rng: Random) -> str:
-    """A code as people read it from a letter: `PAT-48213` for a patient, `583920` for a bare id."""
-    tokens = [token for token in tokens_of(name) if token not in ID_TAILS and token not in {"number", "code", "no"}]
-    stem = (tokens[-1] if tokens else "")[:3].upper()
-    return f"{stem}-{rng.randint(10_000, 99_999)}" if stem.isalpha() and len(stem) > 1 else str(rng.randint(100_000, 999_999))
 
 
 def _documented(field: _Field, kind: str) -> list[JsonValue]:
@@ -397,7 +390,7 @@ def _text(field: _Field, kind: Kind | None, known: list[JsonValue], rng: Random)
         if kind
         else identifier_text(field.name, rng)
         if is_identifier(field.name)
-        else _free_text(field, rng)
+        else free_text(field.name, field.description, rng, field.today)
     )
     if kind and kind.name in _DATE_KINDS:
         text = written_date(text, field.description, known)
@@ -447,21 +440,3 @@ def written_date(iso: str, description: str, known: list[JsonValue]) -> str:
                 continue
             return day.strftime(form)
     return iso
-
-
-def _free_text(field: _Field, rng: Random) -> str:
-    """Words for a field that nothing else explains: its own noun with a plain adjective (`regional strategy`)."""
-    if tokens_of(field.name)[-1:] in (("name",), ("title",)):
-        return coined_name(field.name, field.description, rng)
-    tokens = [
-        token
-        for token in tokens_of(field.name)
-        if token.isalpha() and len(token) > 2 and token not in {"the", "data", "input", "name", "type", "info"}
-    ]
-    if len(tokens) > 3 or not tokens:
-        return KINDS["topic"].draw_text(rng, field.today)
-    if tokens_of(field.name)[-1] == "type":
-        return rng.choice(PLAIN_TYPES)
-    if len(tokens) == 1 and len(tokens[0]) <= 3:
-        return KINDS["word"].draw_text(rng, field.today)
-    return f"{rng.choice(('standard', 'regional', 'annual', 'main', 'revised', 'original', 'local'))} {' '.join(tokens)}"

@@ -212,6 +212,7 @@ def content_stems(spec: FunctionSpec) -> frozenset[str]:
     return frozenset(_stem(word) for word in words - _STOP if len(word) > 2)
 
 
+@lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     for ending in ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:

@@ -126,7 +126,7 @@ def spoken(value: Any, *, today: str = "", kind: str = "", word: str = "{}") -> 
 def _fit(word: str, form: str, value: Any) -> str:
     if "{}" not in word:
         return form
-    if "${}" in word and form in NUMBERS:
+    if "${}" in word and (form in NUMBERS or form.isdigit()):
         form = number(value)
     singular = value in (1, 1.0) if isinstance(value, int | float) else False
     return word.replace("(s)", "" if singular else "s").replace("{}", form)

@@ -19,6 +19,7 @@ import pytest
 
 from magnet_ray.artifacts import read_failures, read_trajectories
 from magnet_ray.rows import to_row
+from magnet_ray.types import Failure, Trajectory
 
 ROOT = Path(__file__).parent.parent
 MARK = "MAGNET_TEST_MARK"
@@ -100,7 +101,7 @@ def shards_done(run: Path) -> int:
 
 def rows_by_id(run: Path) -> dict[str, str]:
     """Id -> the whole row or failure as text, of a finished run."""
-    records = [*read_trajectories(run, checksums=True), *read_failures(run, checksums=True)]
+    records: list[Trajectory | Failure] = [*read_trajectories(run, checksums=True), *read_failures(run, checksums=True)]
     rows = {record.id: json.dumps(to_row(record), ensure_ascii=False) for record in records}
     assert len(rows) == len(records), "an id stands in the run twice"
     return rows
@@ -145,7 +146,7 @@ def _serve_cluster(nodes: int) -> None:
     cluster.wait_for_nodes()
     print(cluster.address, flush=True)
     sys.stdin.read()
-    cluster.shutdown()
+    # Its nodes end with this process.
 
 
 if __name__ == "__main__":

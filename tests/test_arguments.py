@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,17 +24,24 @@ FIND = spec("find_gadgets", {"colour": TEXT}, {"gadgets": items(gadget=TEXT, pri
 ORDER = spec("order_gadget", {"gadget": TEXT, "pieces": WHOLE, "?note": TEXT}, {"order_code": TEXT, "gadget": TEXT}, effect=Effect.WRITE)
 CANCEL = spec("cancel_order", {"order_code": TEXT}, {"refund": WHOLE}, effect=Effect.WRITE)
 GRAPH = build_graph(FunctionPool(specs=(FIND, ORDER, CANCEL)))
-VALUES = {"gadget": ["lamp", "fan"], "pieces": [1, 2, 3], "order_code": ["O-7"], "colour": ["red", "blue"], "note": ["quickly"]}
+VALUES: dict[str, list[Any]] = {
+    "gadget": ["lamp", "fan"],
+    "pieces": [1, 2, 3],
+    "order_code": ["O-7"],
+    "colour": ["red", "blue"],
+    "note": ["quickly"],
+}
 GADGETS = {"gadgets": [{"gadget": "kettle", "price": 30}, {"gadget": "toaster", "price": 20}, {"gadget": "radio", "price": 40}]}
 FOUND = planned(FIND, {"colour": "red"}, GADGETS)
 WALKED = Step(function="order_gadget", source_turn=0, source_step=0)
 SEEDS = st.integers(0, 10_000)
+SAID = {name: ArgumentOrigin(origin=Origin.QUERY, turn=0, text=name) for name in ("gadget", "pieces")}
 
 
-def around(done: Mapping[int, tuple[PlannedCall, ...]], turn: int, *, speakable: frozenset[str] = frozenset(), fresh: bool = False) -> Surroundings:
-    return Surroundings(
-        environment=TinyWorld({}, values=VALUES), graph=GRAPH, done=done, turn=turn, speakable=speakable, fresh=fresh
-    )
+def around(
+    done: Mapping[int, tuple[PlannedCall, ...]], turn: int, *, speakable: frozenset[str] = frozenset(), fresh: bool = False
+) -> Surroundings:
+    return Surroundings(environment=TinyWorld({}, values=VALUES), graph=GRAPH, done=done, turn=turn, speakable=speakable, fresh=fresh)
 
 
 def chosen(spec_: FunctionSpec, step: Step, place: Surroundings, seed: int, attempt: int = 0) -> Chosen:
@@ -77,12 +85,19 @@ def test_something_fresh_takes_nothing_from_before_but_what_was_walked(seed: int
 
 def test_an_earlier_output_is_used_now_and_then_even_where_no_edge_was_walked() -> None:
     ordered = planned(ORDER, {"gadget": "kettle", "pieces": 2}, {"order_code": "O-1", "gadget": "kettle"})
-    codes = [chosen(CANCEL, Step(function="cancel_order"), around({0: (ordered,), 1: ()}, 1), seed).values["order_code"] for seed in range(60)]
+    codes = [
+        chosen(CANCEL, Step(function="cancel_order"), around({0: (ordered,), 1: ()}, 1), seed).values["order_code"] for seed in range(60)
+    ]
     assert {"O-1", "O-7"} == set(codes)
 
 
 def test_what_the_user_spoke_of_before_comes_up_again_as_an_earlier_query() -> None:
-    said = planned(ORDER, {"gadget": "samovar", "pieces": 2}, {}, origins={name: ArgumentOrigin(origin=Origin.QUERY, turn=0, text=name) for name in ("gadget", "pieces")})
+    said = planned(
+        ORDER,
+        {"gadget": "samovar", "pieces": 2},
+        {},
+        origins=SAID,
+    )
     again = [chosen(ORDER, Step(function="order_gadget"), around({0: (said,), 1: ()}, 1), seed) for seed in range(60)]
     taken = [found.origins["gadget"] for found in again if found.values["gadget"] == "samovar"]
     assert taken and len(taken) < 60
@@ -90,7 +105,12 @@ def test_what_the_user_spoke_of_before_comes_up_again_as_an_earlier_query() -> N
 
 
 def test_an_output_that_only_repeats_what_was_said_has_the_user_as_its_origin() -> None:
-    echo = planned(ORDER, {"gadget": "kettle", "pieces": 2}, {"order_code": "kettle", "gadget": "kettle"}, origins={name: ArgumentOrigin(origin=Origin.QUERY, turn=0, text=name) for name in ("gadget", "pieces")})
+    echo = planned(
+        ORDER,
+        {"gadget": "kettle", "pieces": 2},
+        {"order_code": "kettle", "gadget": "kettle"},
+        origins=SAID,
+    )
     walked = Step(function="cancel_order", source_turn=0, source_step=0)
     origin = chosen(CANCEL, walked, around({0: (echo,), 1: ()}, 1), 1).origins["order_code"]
     assert origin == ArgumentOrigin(origin=Origin.EARLIER_QUERY, turn=0, text="gadget")

@@ -55,7 +55,10 @@ def test_parts_of_a_path_are_keys_indices_and_every_item() -> None:
 
 
 def test_brackets_stand_for_every_item_in_order() -> None:
-    assert list(expand(GUESTS, "reservations[].guest.name")) == [("reservations[0].guest.name", "Ida"), ("reservations[1].guest.name", "Jo")]
+    assert list(expand(GUESTS, "reservations[].guest.name")) == [
+        ("reservations[0].guest.name", "Ida"),
+        ("reservations[1].guest.name", "Jo"),
+    ]
     assert list(expand([1, 2], "[]")) == [("[0]", 1), ("[1]", 2)]
     assert list(expand(GUESTS, "$")) == [("$", GUESTS)]
 

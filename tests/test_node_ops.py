@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.graph import FunctionGraph, build_graph
-from magnet_ray.node_ops import MAX_CALLS, MAX_FUNCTIONS, insert, merge, repeat, split
+from magnet_ray.node_ops import MAX_CALLS, MAX_FUNCTIONS, insert, merge, move_miss, repeat, split
 from magnet_ray.paths import walk
 from magnet_ray.types import Category, Effect, FunctionSpec, Miss, Operation, SignaturePath, Step, TurnSignature
 from tests.test_judge import TEXT, items, spec
@@ -159,7 +159,9 @@ def test_operations_that_cannot_apply_return_the_same_path() -> None:
 
 
 def test_merge_with_certainty_fills_turns_of_three() -> None:
-    assert [len(turn.steps) for turn in merge(fresh_path(5), 1.0).turns] == [3, 3, 1]
+    for seed in range(20):
+        path = fresh_path(seed)
+        assert all(len(turn.steps) == 3 for turn in merge(path, 1.0).turns[:-1]) or len(set(functions(path))) < len(functions(path))
 
 
 def two_turns(first: str, second: str) -> SignaturePath:
@@ -173,8 +175,28 @@ def test_a_lookup_that_serves_an_inserted_call_goes_unmentioned() -> None:
     assert (turn.steps[1].source_turn, turn.steps[1].source_step) == (0, 0)
 
 
+def test_a_lookup_that_finds_what_an_action_is_about_goes_unmentioned() -> None:
+    turn = insert(two_turns("reserve_hotel", "cancel_train"), GRAPH, 1.0, 0.0).turns[0]
+    assert [(step.function, step.nested) for step in turn.steps] == [("find_hotels", True), ("reserve_hotel", False)]
+    assert (turn.steps[1].source_turn, turn.steps[1].source_step) == (0, 0)
+
+
 def test_after_an_action_only_a_lookup_that_needs_nothing_else_is_hidden() -> None:
-    assert len(insert(two_turns("reserve_hotel", "cancel_train"), GRAPH, 1.0, 0.0).turns[0].steps) == 1
+    assert len(insert(two_turns("cancel_hotel", "cancel_train"), GRAPH, 1.0, 0.0).turns[0].steps) == 1
+
+
+def test_an_action_and_the_one_that_undoes_it_do_not_share_a_turn() -> None:
+    assert len(merge(two_turns("reserve_hotel", "cancel_hotel"), 1.0, graph=GRAPH).turns) == 2
+    assert len(merge(two_turns("reserve_hotel", "cancel_hotel"), 1.0).turns) == 1
+    assert len(merge(two_turns("reserve_hotel", "find_trains"), 1.0, graph=GRAPH).turns) == 1
+
+
+def test_a_miss_moves_on_to_another_turn() -> None:
+    path = split(merge(fresh_path(3)), GRAPH, Miss.PARAMETER)
+    moved = move_miss(path, GRAPH)
+    assert moved is not None and functions(moved) == functions(path) and moved.ops == path.ops
+    assert [turn.miss for turn in moved.turns] != [turn.miss for turn in path.turns]
+    check(moved)
 
 
 def test_a_long_dependency_points_back_and_is_asked_for() -> None:

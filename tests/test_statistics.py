@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +30,7 @@ def test_the_counts_are_those_of_the_rows() -> None:
     assert statistics.domains == Counter(domain for row in builtin_rows() for domain in row.domains)
     assert sum(statistics.functions.values()) == sum(row.num_calls for row in builtin_rows())
     assert statistics.nested == sum(row.reference_calls.count('"nested":true') for row in builtin_rows())
-    assert sum(statistics.arguments.values()) == sum(row.provenance.count('"origin"') for row in builtin_rows())
+    assert sum(statistics.arguments.values()) == sum(row.provenance.count('"origin":"') for row in builtin_rows())
     assert statistics.diversity.queries == sum(row.num_turns for row in builtin_rows())
 
 
@@ -102,7 +104,7 @@ def test_diversity_counts_openings_grams_and_skeletons() -> None:
 
 def test_a_value_of_an_earlier_query_is_masked_where_it_was_said() -> None:
     diversity = Diversity()
-    provenance = [[], [{"city": {"origin": "earlier_query", "turn": 0, "text": "Ulm"}}]]
+    provenance: list[list[Mapping[str, Any]]] = [[], [{"city": {"origin": "earlier_query", "turn": 0, "text": "Ulm"}}]]
     diversity.add(["Go to Ulm?", "Now go, Ulm is nice."], provenance)
     assert set(diversity.skeletons) == {"go to _?", "now go, ulm is nice."}
 

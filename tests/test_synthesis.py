@@ -194,7 +194,10 @@ def test_an_argument_from_a_query_is_worded_in_that_query() -> None:
             if origin["origin"] in {"query", "earlier_query"}:
                 seen += 1
                 assert origin["turn"] <= turn and (origin["origin"] == "query") is (origin["turn"] == turn)
-                assert origin["text"] and origin["text"].lower() in turns[origin["turn"]][0]["content"].lower()
+                query = turns[origin["turn"]][0]["content"].lower()
+                text = origin["text"].lower()
+                # Of things that are listed with one noun (`the weekly and the camping basket`) each word stands there.
+                assert text and (text in query or all(word in query for word in text.split())), row.index
     assert seen > 200
 
 
@@ -213,7 +216,7 @@ def test_nested_calls_are_never_all_of_a_turn() -> None:
         for calls in json.loads(row.reference_calls):
             nested += sum(call["nested"] for call in calls)
             assert not calls or not all(call["nested"] for call in calls)
-    assert nested
+    assert nested >= 5
 
 
 def test_a_single_row_offers_one_function_and_calls_it_once() -> None:
@@ -256,7 +259,7 @@ def test_a_row_depends_on_its_index_alone() -> None:
 
 def test_rows_and_failures_together_are_all_paths() -> None:
     kept, failed = make_rows(range(40, 64), builtin_recipe())
-    assert sorted(item.index for item in (*kept, *failed)) == list(range(40, 64))
+    assert sorted([*(row.index for row in kept), *(failure.index for failure in failed)]) == list(range(40, 64))
 
 
 def test_another_seed_gives_other_rows() -> None:

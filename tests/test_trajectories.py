@@ -74,7 +74,11 @@ def test_calls_of_one_round_share_a_message_and_outputs_follow_in_their_order() 
         ("tool", "call_4"),
         ("assistant", ""),
     ]
-    assert messages[2]["tool_calls"][1] == {"id": "call_2", "type": "function", "function": {"name": "find_owner", "arguments": '{"boat":"Bertha"}'}}
+    assert messages[2]["tool_calls"][1] == {
+        "id": "call_2",
+        "type": "function",
+        "function": {"name": "find_owner", "arguments": '{"boat":"Bertha"}'},
+    }
     assert messages[4] == {"role": "tool", "tool_call_id": "call_2", "name": "find_owner", "content": '{"owner":"Jo"}'}
 
 

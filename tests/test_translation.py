@@ -15,7 +15,19 @@ from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.teacher.base import TurnRequest, TurnWords
 from magnet_ray.teacher.template import TemplateTeacher
 from magnet_ray.translation import rounds, translate
-from magnet_ray.types import ArgumentOrigin, Category, Effect, FailureReason, FunctionSpec, Miss, Origin, Step, TurnSignature, canonical, parsed
+from magnet_ray.types import (
+    ArgumentOrigin,
+    Category,
+    Effect,
+    FailureReason,
+    FunctionSpec,
+    Miss,
+    Origin,
+    Step,
+    TurnSignature,
+    canonical,
+    parsed,
+)
 from tests.builtin_recipe import builtin_recipe, builtin_translation
 from tests.test_judge import TEXT, spec
 from tests.tiny_world import TinyWorld, path_of, planned, workshop_of

@@ -26,8 +26,7 @@ RECORDS = [item for item in vars(types).values() if dataclasses.is_dataclass(ite
 def test_every_record_is_frozen_slotted_and_keyword_only() -> None:
     assert len(RECORDS) >= 13
     for record in RECORDS:
-        parameters = record.__dataclass_params__  # type: ignore[attr-defined]
-        assert parameters.frozen and "__slots__" in vars(record), record
+        assert vars(record)["__dataclass_params__"].frozen and "__slots__" in vars(record), record
         assert all(field.kw_only for field in dataclasses.fields(record)), record
 
 

@@ -214,7 +214,7 @@ def test_a_value_that_the_query_does_not_say_is_no_provenance() -> None:
 
 
 def test_an_argument_without_an_origin_is_no_provenance() -> None:
-    translated, place, parameter = find(lambda name, value, origin, turn: True)
+    translated, place, _ = find(lambda name, value, origin, turn: True)
     changed = with_call(translated, place, lambda call: replace(call, origins=call.origins[1:]))
     assert checked(changed) is FailureReason.PROVENANCE
 

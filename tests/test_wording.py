@@ -86,7 +86,15 @@ def test_part_of_a_word_is_not_the_word_and_case_does_not_matter() -> None:
 
 @pytest.mark.parametrize(
     ("ahead", "form"),
-    [(0, "today"), (1, "tomorrow"), (-1, "yesterday"), (3, "this Saturday"), (6, "this Tuesday"), (-2, "last Monday"), (-6, "last Thursday")],
+    [
+        (0, "today"),
+        (1, "tomorrow"),
+        (-1, "yesterday"),
+        (3, "this Saturday"),
+        (6, "this Tuesday"),
+        (-2, "last Monday"),
+        (-6, "last Thursday"),
+    ],
 )
 def test_a_close_date_has_a_relative_form(ahead: int, form: str) -> None:
     iso = (date.fromisoformat(TODAY) + timedelta(days=ahead)).isoformat()
@@ -113,7 +121,14 @@ def test_forms_of_one_date_do_not_name_another_date(iso: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "noun", "words"),
-    [(1, "table", "1 table"), (3, "table", "3 tables"), (0, "dish", "0 dishes"), (2, "city", "2 cities"), (2, "day", "2 days"), (12_000, "box", "12,000 boxes")],
+    [
+        (1, "table", "1 table"),
+        (3, "table", "3 tables"),
+        (0, "dish", "0 dishes"),
+        (2, "city", "2 cities"),
+        (2, "day", "2 days"),
+        (12_000, "box", "12,000 boxes"),
+    ],
 )
 def test_counts_agree_with_their_nouns(count: int, noun: str, words: str) -> None:
     assert plural(count, noun) == words
@@ -126,7 +141,14 @@ def test_an_irregular_plural_is_given() -> None:
 
 @pytest.mark.parametrize(
     ("phrase", "words"),
-    [("hour", "an hour"), ("unit", "a unit"), ("offer", "an offer"), ("8-day pass", "an 8-day pass"), ("one-way ticket", "a one-way ticket"), ("date", "a date")],
+    [
+        ("hour", "an hour"),
+        ("unit", "a unit"),
+        ("offer", "an offer"),
+        ("8-day pass", "an 8-day pass"),
+        ("one-way ticket", "a one-way ticket"),
+        ("date", "a date"),
+    ],
 )
 def test_the_article_follows_the_sound(phrase: str, words: str) -> None:
     assert article(phrase) == words
@@ -143,7 +165,15 @@ def test_numbers_are_written_as_people_write_them() -> None:
 
 @pytest.mark.parametrize(
     ("time", "words"),
-    [("18:30", "6:30 pm"), ("00:00", "12 am"), ("12:00", "12 pm"), ("09:05", "9:05 am"), ("11:00", "11 am"), ("later", "later"), ("25:00", "25:00")],
+    [
+        ("18:30", "6:30 pm"),
+        ("00:00", "12 am"),
+        ("12:00", "12 pm"),
+        ("09:05", "9:05 am"),
+        ("11:00", "11 am"),
+        ("later", "later"),
+        ("25:00", "25:00"),
+    ],
 )
 def test_a_clock_time_is_said_in_two_halves_of_the_day(time: str, words: str) -> None:
     assert clock(time) == words

@@ -56,7 +56,17 @@ def _candidates(state: Mapping[str, Any], parameter: str, chosen: Mapping[str, J
             yield from range(len(contents))
         elif name in KEY_NAMES or name in ELEMENT_NAMES:
             yield from contents
+    else:
+        yield from _held_keys(state, name)
     yield from _named(state, frozenset({parameter, name, pluralise(name)}), 0)
+
+
+def _held_keys(state: Mapping[str, Any], name: str) -> Iterator[JsonValue]:
+    """Keys and elements of an object's attributes: of all of them for `name` and the like, of `orders` for `order_id`."""
+    general = name in KEY_NAMES or name in HELD_NAMES
+    for attribute, held in state.items():
+        if isinstance(held, Mapping | list) and (general or attribute.strip("_") == pluralise(name)):
+            yield from (item for item in held if isinstance(item, str | int))
 
 
 def _named(value: JsonValue, names: frozenset[str], depth: int) -> Iterator[JsonValue]:

@@ -9,8 +9,9 @@ repeated; a call that fails is undone in the same way, because third-party code 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -92,7 +93,7 @@ class IsolatedEnvironment:
         self.today = scenario.today
         self._target, self._scenario, self._specs = target, scenario, specs
         self._suggest, self._limits = suggest, limits or Limits()
-        self._modules = target.modules or (target.module,)
+        self._modules = tuple(located(module) for module in target.modules or (target.module,))
         self._log: list[tuple[str, Mapping[str, JsonValue]]] = []
         self._state: JsonValue = None
         self._stale = False
@@ -120,11 +121,15 @@ class IsolatedEnvironment:
         return tuple(self._log)
 
     def rollback(self, mark: object) -> None:
-        """Go to a checkpoint by repeating its calls in a fresh process."""
+        """Go to a checkpoint by repeating its calls in a fresh process, unless the calls since only read."""
         assert isinstance(mark, tuple)
-        if list(mark) != self._log:
-            self._log = list(mark)
+        if self._changes(mark) != self._changes(self._log):
             self._stale, self._state = True, None
+        self._log = list(mark)
+
+    def _changes(self, calls: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[tuple[str, Mapping[str, JsonValue]]]:
+        """The calls that may have changed something: all but those of functions that were seen to only read."""
+        return [call for call in calls if (spec := self._specs.get(call[0])) is None or spec.effect is not Effect.READ]
 
     def suggest(self, function: str, parameter: str, chosen: Mapping[str, JsonValue], rng: Random) -> JsonValue | Missing:
         """A value that the present state holds for this parameter."""
@@ -157,7 +162,7 @@ class IsolatedEnvironment:
         target, scenario = self._target, self._scenario
         opening = {
             "op": "open",
-            "module": target.module,
+            "module": located(target.module),
             "class_name": target.class_name,
             "loader": target.loader,
             "hidden": target.hidden,
@@ -253,6 +258,11 @@ def _try_call(environment: IsolatedEnvironment, spec: FunctionSpec, rng: Random)
     except (CallError, Rejected):
         return False
     return True
+
+
+def located(module: str) -> str:
+    """A module as a worker finds it: the path of a file made absolute, because the worker runs in a directory of its own."""
+    return str(Path(module).resolve()) if module.endswith(".py") else module
 
 
 def python_target(text: str) -> Target:

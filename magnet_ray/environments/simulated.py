@@ -8,6 +8,7 @@ of calls plays no part, and `state()` never changes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -22,8 +23,8 @@ from magnet_ray.environments.base import MISSING, Missing
 from magnet_ray.environments.simulated_schema import Node, Plan, plan_of
 from magnet_ray.environments.simulated_text import output_text
 from magnet_ray.errors import CallError, Rejected
-from magnet_ray.field_kinds import KINDS, PLACE_FIELDS, Kind
-from magnet_ray.field_kinds.meanings import coerced, coined_name, sayable
+from magnet_ray.field_kinds import KINDS, PLACE_FIELDS, Kind, tokens_of
+from magnet_ray.field_kinds.meanings import coerced, coined_name, identifier_prefix, sayable
 from magnet_ray.lexicon import PLACES, STREETS, Place
 from magnet_ray.types import FunctionSpec, JsonValue, canonical
 from magnet_ray.values import bounded_number, plausible_value, written_date
@@ -85,6 +86,8 @@ class _Scope:
     """What prose speaks about."""
     issued: tuple[str, JsonValue] | None = None
     """Field that the entity is known by, with its value, when the entity was issued here."""
+    listed: bool = False
+    """Whether it is an item of a list, which is not the one that the call named."""
     count: int | None = None
     """Length of the one list in this object, for counting fields."""
 
@@ -141,7 +144,11 @@ class SimulatedEnvironment:
         if not subject:
             return _Scope(entity=call, kind=plan.kind, arguments=arguments, topic=topic)
         value = arguments[subject]
-        others = {name: item for name, item in arguments.items() if name != subject and name not in plan.presentation}
+        others = {
+            name: item
+            for name, item in arguments.items()
+            if name != subject and (name not in plan.presentation or _PAGING & {*tokens_of(name)})
+        }
         kind = (issued_kind(value) if plan.by_id else None) or plan.kind
         return _Scope(entity=self._entity(value), kind=kind, varies=canonical(others) if others else "", arguments=arguments, topic=topic)
 
@@ -151,9 +158,12 @@ class SimulatedEnvironment:
     def _issue(self, node: Node, scope: _Scope) -> JsonValue:
         """An id: readable, and telling the kind of its entity."""
         rng = self._rng.restart(f"{scope.entity}|{node.key}")
+        if node.type == "string" and node.tokens[-1] in ("uuid", "guid"):
+            digits = f"{rng.getrandbits(128):032x}"
+            return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
         kind = scope.kind if node.bare or not node.stem else node.stem_kind
         if node.type == "string":
-            prefix = kind.name[:3].upper() if kind and kind.named else node.stem[:3].upper()
+            prefix = kind.name[:3].upper() if kind and kind.named else identifier_prefix(node.stem)
             return f"{prefix}-{rng.randint(10_000, 99_999)}" if len(prefix) > 1 else str(rng.randint(100_000, 999_999))
         body = rng.randint(10_000, 99_999)
         return _sealed(body, _NAMED.index(kind.name)) if kind and kind.named else body
@@ -223,7 +233,9 @@ class SimulatedEnvironment:
             if len(items) == wanted:
                 break
             entity = f"{scope.entity}|{node.key}|{scope.varies}|{position}"
-            item = self._item(node.item, replace(scope, entity=entity, kind=node.kind or scope.kind, varies="", count=None, issued=None))
+            item = self._item(
+                node.item, replace(scope, entity=entity, kind=node.kind or scope.kind, varies="", count=None, issued=None, listed=True)
+            )
             marks = _marks(node.item, item)
             needed = low - len(items) >= wanted * 4 - position  # equal items only where the schema demands more than there are
             if needed or not seen & marks:
@@ -268,6 +280,8 @@ class SimulatedEnvironment:
             return rng.choice(node.samples)
         if node.positive or node.tokens[:1] in (("has",), ("is",)):
             return 1
+        if node.tokens[:1] in (("red",), ("green",), ("blue",)) and len(node.tokens) == 1:
+            return rng.randint(0, 255)
         value = bounded_number(node.schema, kind, rng, whole=node.type == "integer", name=node.name)
         return 0 if value is None else value
 
@@ -279,43 +293,69 @@ class SimulatedEnvironment:
         return int(value) if node.type == "integer" else value
 
     def _place(self, node: Node, scope: _Scope) -> Place:
-        for value in () if node.bare else scope.arguments.values():
+        for value in () if node.bare and scope.listed else scope.arguments.values():
             if isinstance(value, str) and value in _PLACE_BY_NAME:
                 return _PLACE_BY_NAME[value]
         return self._rng.restart(f"{scope.entity}|place|{node.part}").choice(PLACES)
 
     def _text(self, node: Node, scope: _Scope) -> str:
-        kind = scope.kind if node.bare and scope.kind and scope.kind.named else node.meaning
-        if node.bare and kind and kind.name == "person" and node.tokens[-1] == "title":
-            kind = KINDS["work"]
         if node.samples and not node.bare:
-            return str(self._rng.restart(f"{scope.entity}|{node.key}|{scope.varies}").choice(node.samples))
+            return str(self._changing(node, scope).choice(node.samples))
         if node.shape:
             return str(self._by_schema(node, scope))
-        if node.bare and (kind is None or (scope.kind is None and node.noun)):
+        if node.tokens[:1] in (("error",), ("errors",)):
+            return "none"
+        kind = _text_kind(node, scope)
+        if node.bare and kind is None and node.noun in ("location", "place", "town"):
+            return self._place(node, scope).city
+        if node.bare and node.tokens[-1] != "title" and (kind is None or (scope.kind is None and node.noun)):
             return coined_name("", f"name of the {node.noun or 'record'}", self._rng.restart(f"{scope.entity}|name"))
-        if kind and kind.name in ("currency", "language") and scope.kind and scope.kind.name in ("city", "country"):
-            place = self._place(node, scope)
-            return place.currency if kind.name == "currency" else place.language
+        return self._of_kind(node, kind, scope)
+
+    def _changing(self, node: Node, scope: _Scope) -> Random:
+        """Randomness for what depends on the call's other arguments, too."""
+        return self._rng.restart(f"{scope.entity}|{node.key}|{scope.varies}")
+
+    def _of_kind(self, node: Node, kind: Kind | None, scope: _Scope) -> str:
+        if kind and kind.name == "topic" and node.tokens[-1] in _WORDED:
+            return kind.draw_text(self._changing(node, scope), self._day)
         if kind is None or kind.name in _PROSE:
-            return output_text(node.name, scope.topic, self._rng.restart(f"{scope.entity}|{node.key}|{scope.varies}"), self._day)
-        if kind.group == "place":
-            place = self._place(node, scope)
-            street = self._rng.restart(f"{scope.entity}|street")
-            return (
-                PLACE_FIELDS[kind.name](place)
-                if kind.name in PLACE_FIELDS
-                else f"{street.randint(2, 180)} {street.choice(STREETS)}, {place.city}"
-            )
+            return output_text(node.name, scope.topic, self._changing(node, scope), self._day)
+        if kind.name == "status" and node.depth <= 1 and len(node.tokens) == 1 and not scope.listed and scope.kind is None:
+            return self._changing(node, scope).choice(("success", "ok", "completed"))
+        if kind.group == "place" or (kind.name in ("currency", "language") and scope.kind and scope.kind.name in ("city", "country")):
+            return self._of_place(node, kind, scope)
         measured = kind.numeric or kind.name in _CHANGING
         key = f"{scope.entity}|person|{node.part}" if kind.group == "person" else f"{scope.entity}|{'name' if node.bare else node.key}"
         text = kind.draw_text(self._rng.restart(f"{key}|{scope.varies}" if measured else key), self._day)
         return written_date(text, node.description, []) if kind.name.endswith("date") else text
 
+    def _of_place(self, node: Node, kind: Kind, scope: _Scope) -> str:
+        place = self._place(node, scope)
+        if kind.name in ("currency", "language"):
+            return place.currency if kind.name == "currency" else place.language
+        street = self._rng.restart(f"{scope.entity}|street")
+        return (
+            PLACE_FIELDS[kind.name](place)
+            if kind.name in PLACE_FIELDS
+            else f"{street.randint(2, 180)} {street.choice(STREETS)}, {place.city}"
+        )
+
+
+def _text_kind(node: Node, scope: _Scope) -> Kind | None:
+    """What a text field holds: a bare name or title is its entity's."""
+    kind = scope.kind if node.bare and scope.kind and scope.kind.named else node.meaning
+    titled = node.bare and node.tokens[-1] == "title"
+    return KINDS["work"] if titled and (kind is None or kind.name == "person") else kind
+
 
 _QUOTES: Final[Mapping[str, float]] = {"open": -0.3, "high": 1.0, "low": -1.0, "close": 0.4, "last": 0.4, "price": 0.4, "bid": 0.38,
     "ask": 0.42}  # fmt: skip
+_PAGING: Final = frozenset({"page", "offset", "skip", "cursor"})
+"""Words of parameters that say which part of a list is wanted, so that it differs."""
 _PROSE: Final = frozenset({"topic", "sentence", "dataset", "method"})
+_WORDED: Final = frozenset({"keyword", "keywords", "topic", "topics", "interest", "theme", "hashtag", "term", "query", "q"})
+"""Names of fields that hold a topic itself, not prose about one."""
 _CHANGING: Final = frozenset({"date", "future_date", "time", "moment", "weather", "status", "availability"})
 _PLACE_BY_NAME: Final[Mapping[str, Place]] = {
     name: place for place in reversed(PLACES) for name in (place.country, place.airport, place.city)
@@ -352,6 +392,7 @@ def _topic(plan: Plan, arguments: Mapping[str, JsonValue]) -> str:
             and len(str(value)) <= 48
             and sum(c.isalpha() for c in str(value)) > len(str(value)) / 2
             and not str(value).endswith((".", "!"))
+            and not re.search(r"\d\w*[a-z]|://|_", str(value))
         ):
             return str(value)
     return plan.topic

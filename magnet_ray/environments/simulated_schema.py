@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from magnet_ray.environments.inferred_returns import entity_kind, inferred_return_schema
+from magnet_ray.environments.inferred_returns import entity_kind, inferred_return_schema, own_words
 from magnet_ray.field_kinds import KINDS, Kind, kind_of, plain_tokens, singular, tokens_of
 from magnet_ray.field_kinds.meanings import coerced, examples_said, is_identifier, meaning_of, sayable
+from magnet_ray.field_kinds.units import unit_of
 from magnet_ray.types import FunctionSpec, JsonValue, canonical, parsed
 from magnet_ray.values import resolve_schema, schema_type
 
@@ -198,7 +199,8 @@ def plan_of(spec: FunctionSpec) -> Plan:
     subject = _subject(spec)
     by_id = bool(subject) and is_identifier(subject)
     stem = tuple(token for token in tokens_of(subject) if token not in {"id", "name", "code", "title"})
-    place = _Place(root=schema, parameters=parameters, context=(*reversed(stem), *words, singular(spec.category.lower())))
+    owned = (*reversed(stem), *words) if by_id or not stem else _spoken_first(spec, stem, words)
+    place = _Place(root=schema, parameters=parameters, context=(*owned, singular(spec.category.lower())))
     presentation = frozenset(name for name in spec.properties if set(tokens_of(name)) & _PRESENTATION)
     texts = [
         name
@@ -211,11 +213,21 @@ def plan_of(spec: FunctionSpec) -> Plan:
         subject=subject,
         by_id=by_id,
         presentation=presentation,
-        kind=entity_kind(place.context),
+        kind=entity_kind((*(stem if by_id else ()), *(singular(token) for token in reversed(own_words(tokens_of(spec.name)))))),
         topics=tuple(sorted(texts, key=lambda name: (_topic_rank(name, spec), texts.index(name)))),
-        topic=" ".join(reversed([word for word in words if len(word) > 2 and word not in {"and", "with", "from"}][:2]))
-        or spec.category.lower(),
+        topic=" ".join(reversed([word for word in words if len(word) > 2 and word not in _NO_TOPIC][:2])) or spec.category.lower(),
     )
+
+
+_NO_TOPIC: Final = frozenset({"and", "with", "from", "info", "information", "detail", "details", "edit", "update", "endpoint", "api"})
+
+
+def _spoken_first(spec: FunctionSpec, stem: tuple[str, ...], words: tuple[str, ...]) -> tuple[str, ...]:
+    """Context words with what the function lists before what it is found by: cocktails, then their ingredient."""
+    tokens = tokens_of(spec.name)
+    cut = next((place for place, token in enumerate(tokens) if place and token in {"by", "for", "with", "in", "from"}), len(tokens))
+    spoken = tuple(word for word in (singular(token) for token in reversed(tokens[:cut])) if word in words)
+    return (*(word for word in spoken if word not in stem), *(word for word in words if word not in stem))
 
 
 def _topic_rank(name: str, spec: FunctionSpec) -> int:
@@ -348,7 +360,7 @@ def _leaf_node(common: dict[str, Any], place: _Place) -> Node:
     if tokens == ("code",) and meaning is None and (place.top or common["type"] != "string"):
         meaning = KINDS["status_code"]
     if meaning and meaning.name == "unit" and not samples:
-        samples = [_unit_of(f"{description} {' '.join(place.context)}"), ""][:1]
+        samples = [unit_of(f"{description} {' '.join(place.context)}"), ""][:1]
         meaning = None
     part = "_".join(token for token in tokens if token not in _PLACE_WORDS) if meaning and meaning.group else ""
     if meaning and meaning.group == "person" and meaning.name == "person" and plain_tokens(tokens) not in (("name",), ("fullname",)):
@@ -379,6 +391,8 @@ def _echo_of(name: str, tokens: tuple[str, ...], place: _Place) -> str:
     if parameter is None and place.top and key == "id":
         ids = [known for known in place.parameters.values() if is_identifier(known)]
         parameter = ids[0] if len(ids) == 1 else None
+    if parameter is None and not place.listed:
+        parameter = _named_parameter(tokens, place)
     if parameter is not None and place.listed and place.context[:1] == (key,):
         return "\0"  # a list of authors found by an author does not repeat the one
     if parameter is None or ((place.listed or not place.top) and key in _SHARED) or tokens[:1] in (("min",), ("max",)):
@@ -386,22 +400,26 @@ def _echo_of(name: str, tokens: tuple[str, ...], place: _Place) -> str:
     return parameter
 
 
-def _unit_of(text: str) -> str:
-    """A unit that fits what is measured."""
-    words = set(tokens_of(text))
-    return next((unit for keys, unit in _UNITS if words & keys), "units")
+_NAMING: Final = frozenset({"name", "title"})
 
 
-_UNITS: Final = (
-    (frozenset({"temperature"}), "°C"), (frozenset({"velocity", "speed"}), "m/s"), (frozenset({"distance", "range", "altitude",
-        "depth"}), "km"), (frozenset({"power", "generation"}), "kW"),
-    (frozenset({"energy", "consumption", "electricity"}), "kWh"), (frozenset({"weight", "mass", "yield", "harvest"}), "kg"),
-        (frozenset({"volume", "urine", "water", "fluid", "output", "intake"}), "mL"),
-    (frozenset({"pressure"}), "hPa"), (frozenset({"length", "height", "width"}), "m"), (frozenset({"area"}), "square meters"),
-        (frozenset({"time", "duration"}), "minutes"),
-    (frozenset({"price", "cost", "amount", "budget"}), "USD"), (frozenset({"rate", "level", "percentage", "humidity"}), "percent"),
-        (frozenset({"concentration", "density"}), "mg/L"),
-)  # fmt: skip
+def _named_parameter(tokens: tuple[str, ...], place: _Place) -> str | None:
+    """The parameter that names the same thing in a slightly different way: `occupation` for the field `occupation_title`."""
+    stem = "".join(token for token in tokens if token not in _NAMING)
+    if stem:
+        return next((known for key, known in place.parameters.items() if key != stem and _without_naming(known) == stem), None) or (
+            place.parameters.get(stem) if tokens[-1] in _NAMING else None
+        )
+    if not place.top:
+        return None
+    # A record found by one name shows that name.
+    named = [known for known in place.parameters.values() if tokens_of(known)[-1:] in (("name",), ("title",)) and len(tokens_of(known)) > 1]
+    return named[0] if len(named) == 1 and len(place.parameters) == 1 else None
+
+
+def _without_naming(parameter: str) -> str:
+    tokens = tokens_of(parameter)
+    return "".join(token for token in tokens if token not in _NAMING) if tokens[-1:] in (("name",), ("title",)) else ""
 
 
 def _sounds_bad(value: JsonValue) -> bool:

@@ -11,8 +11,9 @@ from random import Random
 from typing import Final
 
 from magnet_ray.field_kinds import kind_of, singular, tokens_of
+from magnet_ray.field_kinds.coined import ABSTRACT, PLAIN_TYPES
 from magnet_ray.field_kinds.meanings import coined_name
-from magnet_ray.values import PLAIN_TYPES
+from magnet_ray.lexicon import LABELS, REMARKS
 from magnet_ray.wording import listing
 
 _STYLES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -58,9 +59,22 @@ _STYLES: Final[Mapping[str, tuple[str, ...]]] = {
         "introductory sessions, equipment loans and group discounts"),
     "method": ("The values for {topic} were averaged over five measurements and rounded.",
         "Two independent samples of {topic} were compared and the outliers removed."),
-    "other": ("moderate", "stable", "as expected", "within the usual range", "above average", "typical of {topic}"),
+    "remark": REMARKS,
+    "several": (
+        "Three {noun} are on record for {topic}; the first is the most common.",
+        "The main {noun} for {topic} are listed in order of importance, the newest last.",
+        "Most of the {noun} known for {topic} are minor; two deserve a closer look.",
+        "The {noun} for {topic} were last reviewed in spring and have changed little since.",
+    ),
+    "aspect": (
+        "The {noun} for {topic} has three parts, each described with an example.",
+        "The {noun} for {topic} follows the usual pattern, with two exceptions.",
+        "In the case of {topic}, the {noun} is simple at first and grows more detailed later.",
+        "The {noun} for {topic} was revised last year and is now in its second version.",
+    ),
 }  # fmt: skip
 _STYLE_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "remark": frozenset({"comment", "comments", "tweet", "caption", "remark", "testimonial", "reply"}),
     "message": frozenset({"message", "msg", "confirmation", "notice", "notification", "response", "acknowledgement", "reply"}),
     "advice": frozenset({"tips", "tip", "recommendations", "recommendation", "advice", "suggestions", "suggestion", "instructions",
         "guidance", "practices", "hints", "steps", "techniques", "exercises", "interventions", "guidelines", "tutorial",
@@ -93,9 +107,24 @@ def output_text(name: str, topic: str, rng: Random, today: date) -> str:
         return "".join(rng.choice("BCDFGHKLMNPRSTVX") for _ in range(2)) + str(rng.randint(10, 99))
     if tokens[-1:] == ("type",):
         return rng.choice(PLAIN_TYPES)
-    style = next((style for token in reversed(tokens) for style, words in _STYLE_WORDS.items() if token in words), "other")
-    kind = kind_of(singular(tokens[-1])) if style == "other" and tokens and tokens[-1].endswith("s") else None
+    if tokens[-1:] in (("fmt",), ("formatted",), ("raw",)):
+        return f"{rng.randint(12, 9800) / 10:,}"
+    style = next((style for token in reversed(tokens) for style, words in _STYLE_WORDS.items() if token in words), "")
+    last = tokens[-1] if tokens else ""
+    kind = kind_of(singular(last)) if not style and last.endswith("s") else None
     if kind and kind.text and not kind.group:
         return listing(list(dict.fromkeys(kind.draw_text(rng, today) for _ in range(3))))
-    sentence = rng.choice(_STYLES[style]).replace("{topic}", topic)
+    if not style:
+        several = last.endswith("s") and singular(last) != last
+        if not several and not ABSTRACT.search(last):
+            return _label(last, rng)
+        style = "several" if several else "aspect"
+    sentence = rng.choice(_STYLES[style]).replace("{topic}", topic).replace("{noun}", " ".join(tokens))
     return sentence[0].upper() + sentence[1:] if sentence.endswith(".") else sentence
+
+
+def _label(noun: str, rng: Random) -> str:
+    """A short label for a field that nothing explains: `Class B`, `Cedar`."""
+    if noun in {"level", "class", "type", "grade", "category", "stage", "classification", "group", "tier", "zone"}:
+        return f"{noun.capitalize()} {rng.choice(('A', 'B', 'C', '1', '2', '3'))}"
+    return rng.choice(LABELS)

@@ -179,10 +179,11 @@ def _text_kinds() -> dict[str, Kind]:
         "day_part": ("morning", "afternoon", "evening"), "password": ("sunny-harbor-42", "copper-lantern-17", "quiet-meadow-88"),
         "equation": ("2x + 3 = 11", "x^2 - 4 = 0", "3y = 12"), "field_of_law": ("tenancy law", "labor law", "consumer law"),
         "blood": ("A+", "O+", "B-", "AB+"), "extent": ("page", "section"), "mode": ("standard", "automatic", "manual"),
-        "category": lexicon.CATEGORIES, "news_source": lexicon.SOURCES, "amenity": lexicon.AMENITIES, "habitat": lexicon.HABITATS,
+        "category": lexicon.CATEGORIES, "news_source": lexicon.SOURCES, "amenity": lexicon.AMENITIES,
+            "habitat": lexicon.HABITATS, "celestial": lexicon.CELESTIAL,
         "climate": lexicon.CLIMATES, "joke": lexicon.JOKES, "saying": lexicon.QUOTES, "fact": lexicon.FACTS, "riddle": lexicon.RIDDLES,
-        "remark": lexicon.REMARKS, "priority": ("low", "medium", "high"), "coordinates": (), "carrier": ("DHL", "FedEx", "UPS"), "browser": ("Firefox", "Chrome",
-            "Safari"),
+        "remark": lexicon.REMARKS, "priority": ("low", "medium", "high"), "coordinates": (), "carrier": ("DHL", "FedEx", "UPS"),
+            "browser": ("Firefox", "Chrome", "Safari"),
     }  # fmt: skip
     kinds = {name: Kind(name=name, text=_words(words), named=True) for name, words in named.items()}
     kinds |= {name: Kind(name=name, text=_words(words)) for name, words in plain.items() if words}
@@ -267,7 +268,8 @@ _COUNT_HEADS = frozenset({"num", "number", "total", "count", "n", "nb", "max", "
 _WHOLE_ONLY = frozenset({
     "state", "number", "line", "term", "base", "table", "play", "bar", "show", "track", "club", "index", "value", "set", "part",
         "where", "near", "open", "close", "high", "low",
-    "last", "start", "end", "next", "current", "class", "item", "single", "search", "post", "admin", "power", "make", "order", "mode",
+    "last", "start", "end", "next", "current", "class", "item", "single", "search",
+        "category", "post", "admin", "power", "make", "order", "mode",
         "sum", "change", "key", "image file", "level", "page",
     "tool", "condition", "body", "medium", "position", "share", "movement", "size", "interest", "load", "first", "top", "take",
         "area name", "line item", "system", "stay", "statement",

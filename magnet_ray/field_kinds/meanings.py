@@ -15,7 +15,7 @@ from magnet_ray.field_kinds import KINDS, Kind, kind_of, plain_tokens, tokens_of
 from magnet_ray.types import JsonValue
 
 _PLACEHOLDER = re.compile(
-    r"(?i)here$|\.ext$|^your|\byour[_ -]|placeholder|<|>|[{}\[\]\\|^]|xxx|^(string|example|test|undefined"
+    r"(?i)here$|enter_|_here|insert_|\.ext$|^your|\byour[_ -]|placeholder|<|>|[{}\[\]\\|^]|xxx|^(string|example|test|undefined"
     r"|null|none|nan|foo|bar|value|text|todo|n/?a|checked|required|optional|default|sample|demo)$"
 )
 
@@ -120,6 +120,17 @@ def is_identifier(name: str) -> bool:
     return tokens[-1] in ID_TAILS or joined or (len(tokens) > 1 and tokens[-1] in {"number", "code", "no"} and tokens[-2] in _CODE_HEADS)
 
 
+def identifier_prefix(stem: str) -> str:
+    """Three capitals for the ids of a thing, never those of a kind that has its own: `PXY` for a proxy, as `PRO` is a product's."""
+    prefix = stem[:3].upper()
+    if prefix in _KIND_PREFIXES:
+        prefix = (stem[:1] + "".join(letter for letter in stem[1:] if letter not in "aeiour"))[:3].upper()
+    return f"{prefix[:2]}X" if prefix in _KIND_PREFIXES else prefix
+
+
+_KIND_PREFIXES: Final = frozenset(name[:3].upper() for name, kind in KINDS.items() if kind.named)
+
+
 def coerced(value: JsonValue, kind: str) -> JsonValue | None:
     """`value` in a schema's type, or None when it cannot be read as one."""
     if kind == "string":
@@ -171,4 +182,6 @@ def coined_name(name: str, description: str, rng: Random) -> str:
     """A name for a thing of an unknown kind: `Harbor zone` for `zone_name`."""
     said = _NAME_OF.search(description)
     noun = " ".join(tokens_of(name)[:-1]) or (said.group(1).lower().split()[-1] if said else "project")
-    return f"{rng.choice(('Harbor', 'Northgate', 'Juniper', 'Summit', 'Bluebird', 'Atlas', 'Cedar', 'Aurora'))} {noun}"
+    if len(noun) > 14 and " " not in noun:
+        noun = ""  # several words written as one
+    return f"{rng.choice(('Harbor', 'Northgate', 'Juniper', 'Summit', 'Bluebird', 'Atlas', 'Cedar', 'Aurora'))} {noun}".strip()

@@ -49,7 +49,7 @@ animal: species, animal type, pet, breed, organism, wildlife
 plant: crop, tree, flower, crop type, plant species, vegetable, fruit, seed
 disease: illness, condition, diagnosis, disorder, medical condition, infection
 medicine: drug, medication, medications, drug name
-symptom: complaint
+symptom: complaint, side effect, side effects, adverse effects
 event: conference, concert, festival, match, workshop, meeting, campaign, session, webinar
 venue: hall, theater, stadium, arena, museum, gallery, room, building
 hotel: accommodation, property, lodging, resort
@@ -242,11 +242,12 @@ amenity: amenities, establishment, poi type, place type
 habitat: habitats, ecosystem, biome
 climate: climate type, climate zone
 joke: jokes, punchline
-saying: quotes, proverb, motto
+saying: quote, quotation, quote text, quotes, proverb, motto
 fact: facts, fun fact, trivia fact
 riddle: trivia question, quiz question
 remark: comment, comments text, tweet, tweet text, review, review text, post, post text, reply text
 drink: drinks, cocktail, cocktails, wine, coffee, beverage, beverages, beer
+celestial: celestial object, planet, star, galaxy
 character: characters, hero, champion name
 city: headquarters, capital, state capital, suburb, municipality, home town, hometown
 platform: snapchat, spotify

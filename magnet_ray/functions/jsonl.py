@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from magnet_ray.environments.inferred_returns import inferred_return_schema
 from magnet_ray.errors import SourceError
 from magnet_ray.functions.sources import SourceResult
 from magnet_ray.types import Failure, FailureReason, FunctionSpec, JsonValue, compact
@@ -100,7 +102,7 @@ def _spec(entry: dict[str, Any], argument: str) -> FunctionSpec:
     returns = next((holder[key] for holder in (function, entry) for key in RETURN_KEYS if holder.get(key) is not None), None)
     category = _category(function, entry, name)
     offered = re.sub(r"[.]", "_", name)
-    return FunctionSpec(
+    spec = FunctionSpec(
         name=offered,
         description=" ".join(description.split()),
         parameters=compact(parameters),
@@ -110,6 +112,13 @@ def _spec(entry: dict[str, Any], argument: str) -> FunctionSpec:
         environment=f"simulated:{category}",
         original_name=name if name != offered else "",
     )
+    return spec if returns is not None or not _has_properties(parameters) else replace(spec, returns=compact(inferred_return_schema(spec)))
+
+
+def _has_properties(parameters: dict[str, Any]) -> bool:
+    """Whether a schema is sound enough to infer from; the pool says what is wrong with the others."""
+    properties = parameters.get("properties", {})
+    return isinstance(properties, dict) and all(isinstance(inner, dict) for inner in properties.values())
 
 
 def _category(function: dict[str, Any], entry: dict[str, Any], name: str) -> str:

@@ -1,6 +1,6 @@
 """Observation, not annotation: what a function does is found by executing it in sampled scenarios.
 
-For each function: whether it only reads (the states before and after are equal), the schema of its output where
+For each function: whether it only reads (the state stays the same, and so does the answer to the same call), the schema of its output where
 none was declared, and whether it can be called at all with plausible arguments.
 """
 
@@ -39,6 +39,8 @@ class Sighting:
     """Calls that its environment accepted."""
     wrote: bool = False
     """Whether any of them changed the state."""
+    broke: bool = False
+    """Whether a call broke the environment: then the function is not called again."""
     outputs: list[JsonValue] = field(default_factory=list)
     """Outputs, for the schema."""
     refusal: str = "never called"
@@ -46,8 +48,8 @@ class Sighting:
 
     @property
     def usable(self) -> bool:
-        """Whether it accepts calls often enough."""
-        return self.succeeded > 0 and self.succeeded >= ACCEPTED * self.attempted
+        """Whether it accepts calls often enough and never broke its environment."""
+        return not self.broke and self.succeeded > 0 and self.succeeded >= ACCEPTED * self.attempted
 
 
 def observe_pool(pool: FunctionPool, open_environment: OpenEnvironment, *, seed: int = 0) -> FunctionPool:
@@ -68,25 +70,36 @@ def _observe_environment(key: str, specs: Mapping[str, FunctionSpec], open_envir
     for number in range(scenarios):
         scenario = int(content_id(seed, key, number)[:12], 16)
         rng = Random(f"{seed}/{key}/{number}")
-        try:
-            environment = open_environment(key, scenario, specs)
-        except EnvironmentFault as fault:
-            for sighting in seen.values():
-                sighting.refusal = str(fault)
-            continue
-        try:
-            _observe_scenario(environment, list(specs.values()), seen, rng)
-        finally:
-            environment.close()
+        while (broken := _broken(seen)) < len(seen):
+            try:
+                environment = open_environment(key, scenario, specs)
+            except EnvironmentFault as fault:
+                for sighting in seen.values():
+                    sighting.refusal = str(fault)
+                break
+            try:
+                _observe_scenario(environment, [spec for spec in specs.values() if not seen[spec.name].broke], seen, rng)
+                break
+            except EnvironmentFault:
+                # The scenario begins again without the function that broke it.
+                if _broken(seen) == broken:
+                    break
+            finally:
+                environment.close()
     return seen
+
+
+def _broken(seen: Mapping[str, Sighting]) -> int:
+    return sum(sighting.broke for sighting in seen.values())
 
 
 def _observe_scenario(environment: Environment, specs: Sequence[FunctionSpec], seen: Mapping[str, Sighting], rng: Random) -> None:
     mark = environment.checkpoint()
+    lost = []
     for spec in specs:
-        _try(environment, spec, seen[spec.name], rng)
+        if not _try(environment, spec, seen[spec.name], rng):
+            lost.append(spec)
         environment.rollback(mark)
-    lost = [spec for spec in specs if not seen[spec.name].succeeded]
     if not lost:
         return
     # Some functions work only after others (a payment after a purchase): act a little, then try again.
@@ -99,8 +112,12 @@ def _observe_scenario(environment: Environment, specs: Sequence[FunctionSpec], s
     environment.rollback(mark)
 
 
-def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: Random) -> None:
-    """Call a function with drawn arguments until it is accepted, and note what happened."""
+def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: Random) -> bool:
+    """Call a function with drawn arguments until it is accepted, and note what happened; returns whether it was.
+
+    Raises:
+        EnvironmentFault: it broke the environment.
+    """
     before = canonical(environment.state())
     for _ in range(ATTEMPTS):
         arguments: dict[str, JsonValue] = {}
@@ -113,10 +130,22 @@ def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: 
         except (CallError, Rejected) as error:
             sighting.refusal = str(error)
             continue
+        except EnvironmentFault as fault:
+            sighting.refusal, sighting.broke = str(fault), True
+            raise
         sighting.succeeded += 1
-        sighting.wrote = sighting.wrote or canonical(environment.state()) != before
+        sighting.wrote = sighting.wrote or canonical(environment.state()) != before or not _repeats(environment, spec, arguments, output)
         sighting.outputs.append(output)
-        return
+        return True
+    return False
+
+
+def _repeats(environment: Environment, spec: FunctionSpec, arguments: Mapping[str, JsonValue], output: JsonValue) -> bool:
+    """Whether the same call gives the same output again: otherwise it changed something that the state does not show."""
+    try:
+        return canonical(execute(environment, spec, arguments)) == canonical(output)
+    except CallError:
+        return False
 
 
 def _described(spec: FunctionSpec, sighting: Sighting) -> FunctionSpec:

@@ -68,6 +68,8 @@ def _object(template: Mapping[str, Any], depth: int) -> dict[str, Any] | None:
         if (
             name == "_list_length"
             or name.lower() in _ERRORS
+            or re.match(r"(?i)err(?:or)?[_A-Z -]", name)
+            or _language_key(name, template)
             or name.startswith("__")
             or not re.fullmatch(r"[A-Za-z@$_][\w .%$@:-]{0,39}", name)
             or not name.strip("_$@ ")
@@ -77,6 +79,12 @@ def _object(template: Mapping[str, Any], depth: int) -> dict[str, Any] | None:
         if inner:
             properties[name] = inner
     return {"type": "object", "properties": properties, "required": list(properties)} if properties else None
+
+
+def _language_key(name: str, template: Mapping[str, Any]) -> bool:
+    """Whether a key is one of many language codes, `de`, `fr`, `zh-cn`: translations of one text, of which English does."""
+    codes = [key for key in template if re.fullmatch(r"[a-z]{2}(?:-[a-z]{2,4})?", key)]
+    return len(codes) > 3 and name in codes[1:]
 
 
 def _repaired(text: str) -> JsonValue:

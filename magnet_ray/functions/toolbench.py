@@ -12,10 +12,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from magnet_ray.environments.inferred_returns import inferred_return_schema
 from magnet_ray.errors import SourceError
 from magnet_ray.field_kinds.meanings import coerced, sayable
 from magnet_ray.functions.jsonl import read_text
@@ -147,7 +148,7 @@ def _spec(key: tuple[str, str, str], api: Mapping[str, Any], argument: str, name
     returns = return_schema_of(api.get("template_response"))
     offered = function_name(tool, name, names, parameters["required"])
     names.add(offered)
-    return FunctionSpec(
+    spec = FunctionSpec(
         name=offered,
         description=function_description(tool, name, api.get("api_description", api.get("description"))),
         parameters=compact(parameters),
@@ -156,6 +157,7 @@ def _spec(key: tuple[str, str, str], api: Mapping[str, Any], argument: str, name
         source=f"toolbench:{argument}",
         environment=f"simulated:{category}",
     )
+    return spec if returns else replace(spec, returns=compact(inferred_return_schema(spec)))
 
 
 # --- words -------------------------------------------------------------------------------------------------
@@ -301,6 +303,10 @@ def _example(value: JsonValue, kind: str, schema: Mapping[str, Any]) -> JsonValu
     if kind == "object" or value in (None, "", [], {}):
         return None
     given = value.strip().strip("\"'").strip() if isinstance(value, str) else value
+    if isinstance(given, str) and (given.rstrip(".") == str(schema.get("description", "")).rstrip(".") or len(given.split()) > 8):
+        return None  # the description once more, not an example
+    if isinstance(given, str) and re.fullmatch(r"\w{2,5}(?:, ?\w{2,5})+", given) and re.search(r"(?i)format|one of", str(schema)):
+        given = given.split(",")[0].strip()  # the formats that there are; one is used
     known = coerced(given, kind)
     if kind == "string":
         if known is None or not sayable(known):

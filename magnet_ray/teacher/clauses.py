@@ -65,10 +65,18 @@ def _fill(segment: Segment, words: Words, flags: Mapping[str, bool]) -> str | No
             if flags.get(piece.name) is not (piece.test == "?"):
                 return None
         elif piece.name in words:
-            text += words[piece.name]
+            text += _after_determiner(text, words[piece.name])
         else:
             return None
     return text
+
+
+_DETERMINED = re.compile(r"(?:^|\s)(?:my|our|your|the|an?|this|that)(?: (?:finished|own|current|next|old|new|whole|open))? $")
+
+
+def _after_determiner(before: str, words: str) -> str:
+    """`my finished` + `the latest assignment` has one article too many."""
+    return re.sub(r"^(?:the|that same|that|this) (?=\w)", "", words) if _DETERMINED.search(before) else words
 
 
 def tidy(text: str) -> str:

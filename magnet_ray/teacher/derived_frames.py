@@ -30,7 +30,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "estimate": ("estimate", "work out an estimate of", "come up with an estimate of", "gauge"),
     "determine": ("determine", "find out", "work out", "establish"),
     "check": ("check", "look into", "take a look at", "run a check on"),
-    "convert": ("convert", "do a conversion of", "work on converting", "go ahead and convert"),
+    "convert": ("convert", "do a conversion of", "go ahead and convert"),
     "use": ("use", "run", "make use of", "try"),
     "create": ("create", "set up", "make", "put together"),
     "generate": ("generate", "create", "make", "produce"),
@@ -38,9 +38,9 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "delete": ("delete", "remove", "get rid of", "erase"),
     "remove": ("remove", "delete", "get rid of", "take out"),
     "analyze": ("analyze", "run an analysis of", "take a close look at", "examine"),
-    "book": ("book", "reserve", "go ahead and book", "arrange to book"),
+    "book": ("book", "reserve", "go ahead and book", "make a booking for"),
     "reserve": ("reserve", "book", "go ahead and reserve", "put aside"),
-    "cancel": ("cancel", "call off", "go ahead and cancel", "arrange to cancel"),
+    "cancel": ("cancel", "call off", "go ahead and cancel"),
     "schedule": ("schedule", "set up", "arrange", "plan"),
     "submit": ("submit", "send in", "hand in", "put in"),
     "predict": ("predict", "forecast", "make a prediction of", "work out a prediction of"),
@@ -62,7 +62,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
 """Other ways to say a verb before the same object."""
 WHETHER = ("check", "find out", "see", "look into")
 """Verbs before a clause with `whether`."""
-GENERAL = ("go ahead and {}", "make sure to {}", "arrange to {}", "take a moment to {}")
+GENERAL = ("go ahead and {}", "go and {}", "try to {}")
 """Ways to vary a clause whose verb has few synonyms."""
 WANTS = (
     "I need {}.",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
+from magnet_ray.field_kinds.meanings import meaning_of
 from magnet_ray.phrases import Argument, Phrases
 from magnet_ray.teacher.anchors import CREATES, called, named_directly, place, place_pair, take_place, with_an, without_leftovers
 from magnet_ray.teacher.attachments import Attachment, attach
@@ -72,7 +73,11 @@ def _draft(spec: FunctionSpec) -> _Draft:
     required = frozenset(name for name in spec.required if name in spec.properties)
     context = f"{first_sentence(spec.description)}\n{' '.join(split_identifier(spec.name.rsplit('__', 1)[-1]))}"
     siblings = frozenset(name.lower() for name in spec.properties)
-    attachments = {name: attach(name, schema, siblings, context) for name, schema in spec.properties.items() if isinstance(schema, Mapping)}
+    attachments = {
+        name: attach(name, schema, siblings, context)
+        for name, schema in spec.properties.items()
+        if isinstance(schema, Mapping) and (name in required or _worth_saying(name, schema))
+    }
     rest, anchored = place_pair(deed.rest, attachments, required)
     for name in sorted(attachments, key=lambda name: (name not in required, attachments[name].rank)):
         if attachments[name].boolean or name not in required or name in anchored or not re.fullmatch(r"\w+", name):
@@ -92,6 +97,23 @@ def _draft(spec: FunctionSpec) -> _Draft:
         sorted((name for name in attachments if name not in anchored), key=lambda name: (name not in required, attachments[name].rank))
     )
     return _Draft(deed, rest, attachments, free, required)
+
+
+_TECHNICAL = re.compile(
+    r"(?i)api_?key|token|callback|cursor|offset|^fields?$|signature|checksum|session|client_?id|nonce|^key$|webhook|user_?agent|viewbox|charset"
+    r"|^(?:page_?token|since|dedupe|debug|pretty|envelope|jsonp?|format|output|type|locale|datum|namespace|storage_?name|proxy|uule|hl|gl|lr)$"
+)
+"""Optional parameters that only a program would give."""
+
+
+def _worth_saying(name: str, schema: Mapping[str, object]) -> bool:
+    """Whether a person would ever mention an optional parameter: its name says something, or its values are known."""
+    if _TECHNICAL.search(name):
+        return "enum" in schema
+    if schema.get("type") == "boolean":
+        return len(split_identifier(name)) > 1
+    known = bool({"enum", "default", "examples"} & schema.keys())
+    return known or meaning_of(name, str(schema.get("description") or "")) is not None
 
 
 def _tail(draft: _Draft, turn: int, *, required_only: bool = False) -> str:
@@ -230,11 +252,7 @@ def _questions(draft: _Draft, rng: Random) -> tuple[str, ...]:
         for turn, frame in enumerate(rng.sample(WANTS, 4)):
             texts.append(frame.replace("{}", rest + _tail(draft, turn)))
     else:
-        bodies = [
-            frame
-            for frame in _frames(draft, rng)
-            if not frame.startswith(("go ahead", "take a moment", "make sure", "arrange to", "let me"))
-        ] or [deed.verb]
+        bodies = [frame for frame in _frames(draft, rng) if not frame.startswith(("go ahead", "go and", "try to", "let me"))] or [deed.verb]
         for turn, frame in enumerate(rng.sample(DOINGS, 4)):
             texts.append(frame.replace("{}", _join(bodies[turn % len(bodies)], _tail(draft, turn))))
     return tuple(dict.fromkeys(_once(text) for text in texts[:4]))
@@ -253,6 +271,7 @@ def _head(rest: str) -> str:
 def _noun_part(rest: str) -> str:
     """What stands before the first preposition, slot or participle."""
     text = PREPOSITION.split(rest, maxsplit=1)[0].split("{")[0].replace(",", " ")
+    text = re.split(r" (?:representing|containing|showing|listing|giving|holding|describing)\b", text, maxsplit=1)[0]
     return re.split(r"(?<=\ws) (?:currently|relevant|available|related|similar|containing|who|now|today|that|which)\b", text, maxsplit=1)[
         0
     ].strip()
@@ -283,6 +302,8 @@ _NO_RESULT = frozenset(
 def _result_noun(draft: _Draft) -> str:
     noun = _object_noun(draft)
     last = noun.split()[-1].lower() if noun else ""
+    if last in {"iterator", "matrix", "array", "list", "sequence", "tuple", "generator"}:
+        return "value"
     if not noun or last in {"up", "whether", "it", "them", "list", "me", "is"} or len(noun) > 40:
         return "result"
     return noun

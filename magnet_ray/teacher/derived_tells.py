@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from random import Random
 from typing import Any
 
 from magnet_ray.phrases import Tell
-from magnet_ray.teacher.verbs import is_plural, singular, spelled, split_identifier, word_list
-from magnet_ray.wording import article, clock, listing, number, plural, spoken_date
-
-_LABELS = ("name", "title", "full name", "label", "headline", "display name", "symbol", "username", "text", "city", "code", "url", "id")
-_SALIENT = word_list(
-    """
-    name title full label headline status result answer message price amount total count score rating value rate
-    temperature date time start end duration city country location address email phone type category symbol currency
-    author description summary text success id code url link
-    """
-)
-_NOISE = frozenset(
-    word_list(
-        """
-    statuscode status code timestamp request page pages offset limit per took etag version hash cursor thumbnail
-    image img icon logo avatar lang locale meta
-    """
-    )
-)
-_WRAPPERS = frozenset(
-    word_list(
-        """
-    data result results response items records rows body payload output list entries content hits value
-    """
-    )
-)
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::\d{2})?(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?)?")
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
-_LONG = 140
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What an output says, in words."""
-
-    subject: str
-    """Name of the thing that was found; may be empty."""
-    facts: tuple[tuple[str, str], ...]
-    """(what, value in words), the most salient first."""
-    items: tuple[str, ...]
-    """Names of the items of a list, with a detail each where there is one."""
-    count: int
-    """Number of items; -1 when the output is no list."""
-    noun: str
-    """What one item is called."""
-    scalar: str
-    """A bare value in words; may be empty."""
-    empty: bool = False
-    """Whether the output itself was empty."""
-    truth: bool | None = None
-    """A bare yes or no."""
+from magnet_ray.teacher.findings import Finding, detail, read_output, value_in_words
+from magnet_ray.teacher.verbs import is_plural
+from magnet_ray.wording import article, listing, number, plural
 
 
 def derive_tells(noun: str, value_noun: str, *, lookup: bool, seed: int) -> tuple[Tell, ...]:
@@ -81,225 +30,10 @@ def derive_tells(noun: str, value_noun: str, *, lookup: bool, seed: int) -> tupl
 
 def _tell(arguments: Mapping[str, Any], output: Any, *, noun: str, value_noun: str, lookup: bool, variant: int) -> str:
     """One reply about an output."""
-    finding = read_output(output, noun, value_noun)
+    said = frozenset(value_in_words(value) for value in arguments.values() if not isinstance(value, bool | list | dict)) - {""}
+    finding = read_output(output, noun, value_noun, said)
     text = _sentence(finding, variant, lookup=lookup)
     return re.sub(r"None", "none", re.sub(r"\s+", " ", text)).strip()
-
-
-def read_output(output: Any, noun: str, value_noun: str = "result") -> Finding:
-    """What an output says: its list, its record or its bare value."""
-    key, focus = _unwrapped(output, "")
-    if isinstance(focus, list):
-        return _read_list(focus, _item_noun(key, noun))
-    if isinstance(focus, Mapping):
-        if len(focus) > 1 and all(isinstance(item, Mapping) and not _field(name) for name, item in focus.items()):
-            return _read_list(list(focus.values()), _item_noun(key, noun))
-        return _read_record(focus, noun)
-    if isinstance(focus, bool):
-        return Finding("", (), (), -1, _field(key) or value_noun, "yes" if focus else "no", truth=focus)
-    if key.lower().startswith("error") and (text := value_in_words(focus)):
-        return Finding("", (("error", text),), (), -1, noun, "")
-    return Finding("", (), (), -1, _field(key) or value_noun, value_in_words(focus), empty=focus in (None, "", {}))
-
-
-def _unwrapped(output: Any, key: str) -> tuple[str, Any]:
-    """The part of an output that matters: inside `data`, `result` and their like, past counters."""
-    for _ in range(6):
-        if isinstance(output, str) and output.lstrip()[:1] in ("{", "["):
-            output = _parsed(output)
-        if not isinstance(output, Mapping) or not output:
-            break
-        telling = {name: value for name, value in output.items() if not _is_noise(name) and value not in (None, "", [], {})}
-        if len(telling) == 1:
-            key, output = next((str(name), value) for name, value in telling.items())
-            continue
-        wrapper = next((name for name in telling if str(name).lower() in _WRAPPERS and isinstance(telling[name], list | dict)), None)
-        lists = [name for name, value in telling.items() if isinstance(value, list) and value and isinstance(value[0], Mapping)]
-        if wrapper is None and len(lists) == 1 and not any(name in {"name", "title"} for name in telling):
-            wrapper = lists[0]
-        if wrapper is None:
-            break
-        key, output = str(wrapper), output[wrapper]
-    return key, output
-
-
-def _parsed(text: str) -> Any:
-    """JSON that came as text; the text itself, without its brackets, when it is none."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return re.sub(r'[{}\[\]"]', " ", text)
-
-
-def _is_noise(key: Any) -> bool:
-    words = split_identifier(str(key))
-    return not words or (all(word in _NOISE for word in words) and words != ["status"])
-
-
-def _field(key: Any) -> str:
-    """A key in plain words, or an empty text when it is no word."""
-    words = [spelled(word) for word in split_identifier(str(key)) if re.fullmatch(r"[a-z0-9]+", word)]
-    text = " ".join(words)
-    if (
-        not re.search(r"[A-Za-z]{2}", text)
-        or len(text) > 40
-        or len(words) > 5
-        or text.lower() in _WRAPPERS
-        or re.search(r"[a-z]\d{3}|\d[a-z]+\d", text)
-    ):
-        return ""
-    return text
-
-
-def _item_noun(key: str, noun: str) -> str:
-    field = _field(key)
-    return singular(field) if field and is_plural(field.split()[-1]) and len(field.split()) <= 3 else noun
-
-
-def value_in_words(value: Any) -> str:
-    """A scalar for a reply; an empty text when there is nothing to say about it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return _number(value)
-    if not isinstance(value, str):
-        return ""
-    text = re.sub(r"<[^<>]{1,200}>", " ", value)
-    text = re.sub(r"\s+", " ", "".join(letter if letter.isprintable() else " " for letter in text)).strip()
-    if not text or text.lower() in {"none", "null", "nan", "undefined", "n/a", "str", "string"} or text[0] in "{[":
-        return ""
-    match = _DATE.fullmatch(text)
-    if match and (day := _day(match.group(1))):
-        return f"{day} at {clock(match.group(2))}" if match.group(2) and _TIME.fullmatch(match.group(2)) else day
-    if _TIME.fullmatch(text):
-        return clock(text)
-    if re.fullmatch(r"[a-z]+(_[a-z]+)+|[A-Z]+(_[A-Z]+)+", text):
-        return text.replace("_", " ").lower()
-    return shortened(text).rstrip(".")
-
-
-def _day(iso: str) -> str:
-    try:
-        return spoken_date(iso, "")[0]
-    except ValueError:
-        return ""
-
-
-def _number(value: float) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return ""
-    if isinstance(value, int) and value.bit_length() > 90:
-        return "a very large number"
-    if isinstance(value, float) and (abs(value) >= 1e15 or 0 < abs(value) < 0.01):
-        return f"{value:.3g}"
-    return number(value)
-
-
-def shortened(text: str, limit: int = _LONG) -> str:
-    """A text cut at a word boundary."""
-    if len(text) <= limit:
-        return text
-    if " " not in text[:limit]:
-        return f"{text[: limit - 1]}…"
-    return f"{text[:limit].rsplit(' ', 1)[0].rstrip(' ,;:.-')}…"
-
-
-def _read_list(items: Sequence[Any], noun: str) -> Finding:
-    names: list[str] = []
-    for item in items[:40]:
-        text = _item(item)
-        if text and text not in names:
-            names.append(text)
-    return Finding("", (), tuple(names), len(items), noun, "")
-
-
-def _item(item: Any) -> str:
-    """A list's item by its name and one detail."""
-    if isinstance(item, list):
-        return ""
-    if not isinstance(item, Mapping):
-        return shortened(value_in_words(item), 60)
-    facts = _facts(item)
-    label = next(
-        (
-            value
-            for wanted in _LABELS
-            for name, value in facts
-            if name.lower() == wanted or (name.lower().endswith(f" {wanted}") and wanted in {"name", "title"})
-        ),
-        "",
-    )
-    label = shortened(label, 60)
-    rest = [
-        (name, value)
-        for name, value in facts
-        if value != label and len(value) <= 40 and not name.lower().endswith(("id", "url")) and not value.startswith("http")
-    ]
-    if not label and facts:
-        name, value = facts[0]
-        return f"{name} {shortened(value, 50)}"
-    return f"{label} ({rest[0][0]} {rest[0][1]})" if label and rest else label
-
-
-def _facts(record: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    """The fields of a record in words, the most salient first."""
-    found: list[tuple[int, int, str, str]] = []
-    seen: set[str] = set()
-    for place, (key, value) in enumerate(record.items()):
-        name = _field(key)
-        if (not name and len(record) > 3) or name in seen or place > 200:
-            continue
-        if isinstance(value, list) and value and not isinstance(value[0], list | dict):
-            parts = [text for text in (shortened(value_in_words(x), 40) for x in value[:20]) if text]
-            text = listing(parts, limit=3) if parts else ""
-        elif isinstance(value, list) and value:
-            name, text = f"number of {name}", number(len(value))
-        elif isinstance(value, Mapping):
-            inner = [(n, v) for n, v in ((_field(k), value_in_words(v)) for k, v in value.items()) if n and v]
-            label = next(
-                (
-                    v
-                    for n, v in inner
-                    if n in {"name", "title", "value", "text", "message", "information", "detail", "reason", "description"}
-                ),
-                "",
-            )
-            text = label
-        else:
-            text = value_in_words(value)
-        if not text:
-            continue
-        seen.add(name)
-        words = name.lower().split() or ["value"]
-        if words[0] in {"error", "errors"}:
-            found.append((-1, place, "error", text))
-            continue
-        late = (
-            75
-            if isinstance(value, bool)
-            else 80
-            if words[:2] == ["number", "of"]
-            else 60
-            if text.startswith("http") or _is_noise(key)
-            else 0
-        )
-        score = late + min((_SALIENT.index(word) for word in words if word in _SALIENT), default=len(_SALIENT))
-        found.append((score, place, name or "value", text))
-    return [(name, text) for _, _, name, text in sorted(found)]
-
-
-def _read_record(record: Mapping[Any, Any], noun: str) -> Finding:
-    facts = _facts(record)
-    if len(facts) < 2:
-        inner = [
-            (f"{_field(key)} {name}".strip(), text)
-            for key, value in list(record.items())[:6]
-            if isinstance(value, Mapping)
-            for name, text in _facts(value)[:2]
-        ]
-        facts += [(name, text) for name, text in inner if len(name.split()) <= 6 and (name, text) not in facts]
-    subject = next((value for name, value in facts if name.lower() in {"name", "title", "full name", "headline"} and len(value) < 80), "")
-    return Finding(subject, tuple(facts[:5]), (), -1, noun, "", empty=not record)
 
 
 def _sentence(finding: Finding, variant: int, *, lookup: bool) -> str:
@@ -366,6 +100,8 @@ def _many(noun: str) -> str:
     last = noun.split()[-1]
     if is_plural(last):
         return noun
+    if last.lower() in {"person", "child"}:
+        return noun[: -len(last)] + {"person": "people", "child": "children"}[last.lower()]
     if last.lower() in {
         "information",
         "data",
@@ -399,14 +135,21 @@ def _scalar_sentence(finding: Finding, variant: int) -> str:
     noun = finding.noun if len(finding.noun) < 40 else "result"
     verb = "are" if is_plural(noun.split()[-1]) else "is"
     value = finding.scalar
-    if len(value.split()) > 6:
+    if len(value.split()) > 6 or noun == "message":
+        told = value.rstrip(".")
         return (
-            f'The answer reads: "{value}"',
-            f"Here's what it says: {value}.",
-            f"This is what I got: {value}.",
-            f"It came back with the following: {value}.",
+            f"{_cap(told)}.",
+            f"Here's what it says: {told}.",
+            f"This is what I got: {told}.",
+            f"On the {noun}: {told}." if noun not in {"result", "value", "answer"} else f"It came back with the following: {told}.",
         )[variant]
-    return (f"The {noun} {verb} {value}.", f"The answer is {value}.", f"It comes out as {value}.", f"I got {value} as the {noun}.")[variant]
+    said = value if re.match(r"[\d$+-]", value) or " " not in value else f'"{value}"' if value[:1].islower() and len(value) > 24 else value
+    return (
+        f"The {noun} {verb} {said}.",
+        f"Here {'are' if verb == 'are' else 'is'} the {noun}: {said}.",
+        f"That gives {said}.",
+        f"I got {said} as the {noun}.",
+    )[variant]
 
 
 def _record_sentence(finding: Finding, variant: int, *, lookup: bool) -> str:
@@ -420,49 +163,47 @@ def _record_sentence(finding: Finding, variant: int, *, lookup: bool) -> str:
         )[variant]
     facts = [(name, value) for name, value in finding.facts if value != finding.subject]
     stated = [_fact(name, value) for name, value in facts]
+    subject = finding.subject
     if not stated:
-        return (
-            f"I found {finding.subject}.",
-            f"It's {finding.subject}.",
-            f"The name is {finding.subject}.",
-            f"That would be {finding.subject}.",
-        )[variant]
+        return (f"I found {subject}.", f"It's {subject}.", f"The name is {subject}.", f"That would be {subject}.")[variant]
+    if not lookup and not subject:
+        done = ("Done: ", "That went through: ", "All set. ", "It's done, and ")[variant]
+        return f"{done}{listing(stated[:2], limit=3) if variant != 2 else _cap(listing(stated[:2], limit=3))}."
     if variant == 0:
-        lead = f"For {finding.subject}, " if finding.subject else ""
-        return f"{_cap(lead + listing(stated[:3], limit=3))}."
+        return f"{_cap((f'For {subject}, ' if subject else '') + listing(stated[:3], limit=3))}."
     if variant == 1:
         pairs = listing(
-            [f"{name} {value}" for name, value in facts[:3] if len(value) <= 60] or [f"{name} {value}" for name, value in facts[:1]],
+            [detail(name, value) for name, value in facts[:3] if len(value) <= 60] or [f"{name} {value}" for name, value in facts[:1]],
             limit=3,
         )
-        about = f" on {finding.subject}" if finding.subject and lookup else ""
-        return f"{'Here is what I have' if lookup else 'That went through'}{about}: {pairs}."
+        return f"Here is what I have{f' on {subject}' if subject else ''}: {pairs}."
     if variant == 2:
-        head = (
-            f"I found {finding.subject}."
-            if finding.subject and lookup
-            else f"It's about {finding.subject}."
-            if finding.subject
-            else "All set."
-            if not lookup
-            else ""
-        )
-        return f"{head} {_cap(listing(stated[:2], limit=3))}.".strip()
-    shown = [
-        f"{name if is_plural(name.split()[-1]) else article(name)} of {value}"
-        for name, value in facts[:3]
-        if len(value) < 60 and value not in {"yes", "no"}
-    ]
-    if not shown:
-        return f"{_cap(stated[0])}."
-    return f"{finding.subject or 'It'} shows {listing(shown, limit=3)}."
+        return f"{f'I found {subject}.' if subject else ''} {_cap(listing(stated[:2], limit=3))}.".strip()
+    if subject:
+        had = [_having(name, value) for name, value in facts[:3] if len(value) < 60 and value not in {"yes", "no"}]
+        subject = _cap(subject)
+        return f"{subject} came up, with {listing(had, limit=3)}." if had else f"For {subject}, {stated[0]}."
+    return f"According to the result, {listing(stated[:3], limit=3)}."
+
+
+def _having(name: str, value: str) -> str:
+    """`a rating of 4.2`, `Marcus Weber as the author`, `46 likes`."""
+    if is_plural(name.split()[-1]):
+        return f"{value} {name}" if re.fullmatch(r"[\d,.]+", value) and value != "1" else f"{value} as {name}"
+    return f"{article(name)} of {value}" if re.match(r"[$€£+-]?\d", value) else f"{value} as the {name}"
 
 
 def _fact(name: str, value: str) -> str:
     if value in {"yes", "no"}:
-        return f"it says {value} for {name}"
+        flag = re.fullmatch(r"(is|has|can) (.+)", name)
+        if flag:
+            verb = {"is": ("it is", "it isn't"), "has": ("it has", "it doesn't have"), "can": ("it can", "it can't")}[flag.group(1)]
+            return f"{verb[value == 'no']} {flag.group(2)}"
+        return (
+            f"{'it is' if value == 'yes' else 'it is not'} {name}" if name.endswith(("ed", "able", "valid", "safe")) else f"{name}: {value}"
+        )
     if len(value.split()) > 6:
-        return f'the {name} reads "{value}"'
+        return f'the {name} {"read" if is_plural(name.split()[-1]) else "reads"} "{value}"'
     return f"the {name} {'are' if is_plural(name.split()[-1]) else 'is'} {value}"
 
 

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from magnet_ray.teacher.description_patterns import BOILERPLATE, CLAUSE, CUTS, LIST_OF, NOT_OURS
 from magnet_ray.teacher.verbs import FOREIGN, LOOKUP_VERBS, MASS, NOUNS_TOO, base_form, is_plural, spelled, split_identifier, word_list
 from magnet_ray.types import FunctionSpec
 from magnet_ray.wording import article
@@ -38,50 +39,6 @@ DETERMINERS = frozenset(
 )
 _PREPOSITIONS = "of for from in on at by with about between to into within against via using under over per across through based during regarding around near titled called named"
 PREPOSITION = re.compile(rf"\b(?:{'|'.join(_PREPOSITIONS.split())})\b", re.IGNORECASE)
-_THING = r"(?:end ?point|api|method|function|tool|call|request|service|route|operation|resource|action|feature|command|module|query|web service|get request)"
-_BOILERPLATE = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"^(?:hi|hello|note|warning|beta|new|deprecated|description|summary|premium|free|important|optional|info)\s*[!:.\-]+\s*",
-        rf"^(?:with|by using|using|via|through|in) (?:this|the|our) (?:[\w-]+ ){{0,3}}{_THING},? ?(?:you|users?|we)(?: can| may| will be able to| are able to|'ll)?(?: easily| quickly)? ",
-        rf"^(?:this|the|our|an?)(?: [\w'/-]+){{0,4}}? {_THING}s?(?: (?:here|below|also|simply|only|just|basically|will|can|may|should|could))*(?: be)?(?: (?:is|are))? ?(?:used|useful|designed|intended|meant|responsible|made|available|built)? ?(?:(?:to|for|that|which)\b)? ?(?:you(?: to)?\b)? ?",
-        r"^(?:design(?:ed)?|meant|intended|built) to (?=\w)",
-        r"^(?:provid|giv|offer)\w* (?:you |users? )?(?:with )?(?:the |an? )?(?:flexibility|possibility|ability|abilities|option|opportunity|way|means|capability|functionality) (?:to|of|for) ",
-        r"^(?:(?:this|the) [\w-]+|end ?points?|api|method|function|service) (?=(?:returns|gets|delivers|provides|retrieves|gives|shows|lists|fetches|displays|allows|computes|calculates|generates|checks|finds|searches)\b)",
-        rf"^(?:an? )?(?:simple |public |free |rest |get |http |post )*{_THING} (?:to|for|that|which|used to|will)\b(?: be used to)? ?",
-        r"^(?:(?:you|we|users?|one|developers?)(?:'ll| will| can| may| could)|(?:it|they)(?:'ll| will| can| may| could)?)(?: be able to| also| now| easily| quickly| simply)*(?: use (?:this|the|it)(?: \w+){0,2} to)? ",
-        rf"^(?:please )?use(?:d|ful)?(?: this| the| it)?(?: {_THING})? (?:to|for|when you want to|if you want to) ",
-        r"^(?:allow|enable|let|help|permit|offer)(?:s|ing)?(?: (?:you|users?|the users?|users or \w+|the client|clients|developers?|customers?|one|us|the caller|people))? ?(?:to|the ability to|an? option to)?\b ?",
-        r"^(?:will|can|may|to|simply|just|please|also|easily|quickly|automatically|basically|currently|is|are|be|that|which|this|here|it|then|used to|used for|able to) ",
-        r"^(?:is |are |be )?(?:responsible for|used for|useful for|for|capable of|the ability to|ability to|in charge of|an? way to|a function to|a tool to|helps? to|helps?) (?=\w+ing\b|\w+ )",
-        r"^(?:given|based on|provided|by passing|by providing|by sending|when given|for (?:a|an|each|the)(?: given| specific)?|pass(?:ing)?|from|if|when|in|after|as|once)\b [^,.]{3,90}?, (?:this(?: \w+)? |it |you (?:can |will )?|we |the (?:api|endpoint) (?:will )?)?",
-    )
-)
-_CUTS = re.compile(
-    r"\s*(?:,? (?:e\.?g\.?|i\.?e\.?|etc|such as|including|includes?|so that|in order to|which|where|whose|whereby|because|since you|when you|while|if you|if the|if it|if no|unless|"
-    r"but|as well as|along with|together with|in case|via|depending on|according to|returning|supplied|returns? (?:an?|the|binary|title)|taking (?:into|in|the|a)|and (?:can|is|are|will|has|does)|and (?:then )?(?:returns?|gets?|gives?|shows?|outputs?|provides?)|sorted by|ordered by|"
-    r"(?:by|with) (?:passing|providing|specifying|giving|using|supplying|entering|sending|its|their|your|the given|a given|the specified|given|inputting|various|different|optional|following|additional|the following|parameters)|"
-    r"using (?:the|a|an|our|this|its|their|your)|given (?:the|a|an|its|their|your|some|that)|based on|for use (?:in|with)|you (?:want|need|can|would|have|choose|specify|provide|use)|"
-    r"that (?:you|match|matches|matched|can|could|will|meet|we|is|are|was|were|has|have|allows?|contains?|includes?|fits?|fit)|from (?:this|the|our) (?:api|endpoint|database|system)|in (?:json|the response|this api|the api|our database|the system|one (?:request|call))|"
-    r"to (?:use|be used|help|get|see|improve|ensure|understand|determine|prevent|identify|enhance|provide|make)|that|for you|for free|over time|as (?:a|an|the) (?:json|response|result|output|list|string|float|json object|array)))\b.*$"
-    r"|(?<!\ba)(?<!\ban)(?<!\bthe)\s+(?:provided|specified|passed|returned)\b.*$"
-    r"|\s*[;:(){}<>\[\]|*#=@$^~\"“”‘].*$|\s+[-–—]+\s.*$|,(?!\d).*$",  # noqa: RUF001
-    re.IGNORECASE | re.DOTALL,
-)  # fmt: skip
-_NOT_OURS = re.compile(
-    r"^(?:for|if|when|please|note|enter|you|your|our|we|i|asd|test|testing|with|in|by|welcome|here|there|click|go|example|default|warning|must|see|only|sorry|supported|required|"
-    r"each|free|redirect|https?|will|as|because|since|on|from|at|not|no|based|given|otherwise|currently|powered|api|endpoint|response|it|this|that|and|or|method|using|simply|c|read)$",
-    re.IGNORECASE,
-)
-_CLAUSE = re.compile(
-    r"^(?:[\w'-]+ ){0,5}(?:is|are|was|were|will|has|have|does|do|can|should|must|means|contains|represents|consists)\b", re.IGNORECASE
-)
-_LIST_OF = re.compile(
-    r"^(?:(?:a|an|the|your|out) )*(?:(?:complete|full|comprehensive|paginated|whole|entire|detailed|sorted|updated|current|static|unique) )*(?:list|lists|listing|listings|array|set|collection|json)s? (?:of|with|containing|for) (?=\w)",
-    re.IGNORECASE,
-)
-
-
 _AGENT = re.compile(r"(?:tor|der|ver|ler|per|zer|fier|cker|nder|rter|tter|mer|ner)$")
 """Ends of words for a tool: `calculator`, `downloader`."""
 _PERSONS = frozenset(
@@ -97,6 +54,8 @@ _PERSONS = frozenset(
 """Words with such an end that are no tools."""
 
 
+_NAMES_FIRST = frozenset(word_list("email tweet fund monitor stream image map chart track model label trade forecast file plot cover view"))
+"""Words that open a name as nouns, though they may be verbs in a description."""
 _FUSED_VERBS = {
     "login": "log in",
     "logout": "log out",
@@ -112,7 +71,12 @@ def describe_deed(spec: FunctionSpec) -> Deed:
     """What a function does, from its description, else from its name."""
     stated = first_sentence(spec.description)
     named = re.match(r"Look up (.+?) from .+$", stated)  # how loaders describe a function that came without a description
-    if named and (words := split_identifier(named.group(1))) and (base_form(words[0]) or words[0] in _FUSED_VERBS):
+    if (
+        named
+        and (words := split_identifier(named.group(1)))
+        and words[0] not in _NAMES_FIRST
+        and (base_form(words[0]) or words[0] in _FUSED_VERBS)
+    ):
         acting = deed_of(" ".join([_FUSED_VERBS.get(words[0], words[0]), *words[1:]]))
         if acting is not None and not acting.lookup and acting.rest:
             return acting
@@ -194,7 +158,7 @@ def deed_of(sentence: str) -> Deed | None:
         return None
     for _ in range(6):
         before = text
-        for pattern in _BOILERPLATE:
+        for pattern in BOILERPLATE:
             shorter = pattern.sub("", text, count=1)
             if shorter != text and len(shorter) > 2:
                 text = shorter
@@ -202,7 +166,7 @@ def deed_of(sentence: str) -> Deed | None:
             break
     text = re.sub(r"^(?:successfully|easily|quickly|automatically|randomly|simply|continuously|also|only) ", "", text, flags=re.IGNORECASE)
     words = text.split()
-    if not words or _NOT_OURS.match(words[0].strip(",.")):
+    if not words or NOT_OURS.match(words[0].strip(",.")):
         return None
     return _with_verb(words) if _opens_with_verb(text) else _noun_phrase(text)
 
@@ -268,6 +232,8 @@ def _with_verb(words: list[str]) -> Deed | None:
     if _ABOUT_ITSELF.search(rest) or (verb in _IDLE and re.match(r"^(?:the |a |an |this )?(?:request|call|$)", rest, re.IGNORECASE)):
         return None
     if re.search(r"\b(?:parameters?|query param|request body|get request|post request)\b|^(?:an? )?[A-Z]+ request\b", rest, re.IGNORECASE):
+        return None
+    if verb == "be":
         return None
     if verb == "respond":
         return _lookup(rest.removeprefix("with ")) if rest.startswith("with ") else None
@@ -347,13 +313,13 @@ def _lookup(rest: str) -> Deed | None:
         "not",
     }:
         return None
-    return Deed("get", _articled(_LIST_OF.sub("", rest) or rest), True)
+    return Deed("get", _articled(LIST_OF.sub("", rest) or rest), True)
 
 
 def _noun_phrase(text: str) -> Deed | None:
     """A description that is a noun phrase: `Information of an article`."""
     if (
-        _CLAUSE.match(text)
+        CLAUSE.match(text)
         or re.match(r"^(?:\w+ ){0,2}(?:\w+)?(?:ed|you)\b (?:by|to|in|on|as)\b", text, re.IGNORECASE)
         or len(text.split()) > 40
     ):
@@ -378,13 +344,13 @@ def _noun_phrase(text: str) -> Deed | None:
     head = (PREPOSITION.split(rest, maxsplit=1)[0].split() or [""])[-1]
     if _AGENT.search(head) and head not in _PERSONS:
         return Deed("use", f"the {rest}", False)
-    return Deed("get", _articled(_LIST_OF.sub("", rest)), True)
+    return Deed("get", _articled(LIST_OF.sub("", rest)), True)
 
 
 def _tidy(text: str) -> str:
     """Cut at the first subordinate clause, aside or list, and to a sane length."""
     text = re.sub(r"\b(?:a\.k\.a|aka)\b.*$", "", text, flags=re.IGNORECASE)
-    text = _CUTS.sub("", text, count=1)
+    text = CUTS.sub("", text, count=1)
     text = re.sub(r"\b(\w+)s/(\w+)", r"\1s and \2", text)
     text = re.sub(
         r"\b(?:the )?(?:(?:current|authenticated|logged[- ]in|currently authenticated) )users?(?:'s)?\b",
@@ -392,6 +358,7 @@ def _tidy(text: str) -> str:
         text,
         flags=re.IGNORECASE,
     )
+    text = re.sub(r"\bme (?=session|account|profile|settings|token|id|info|information|data)", "my ", text)
     text = re.sub(r"\b(?:a|an|the) user's\b", "my", text)
     text = re.sub(r"\byour\b", "my", text, flags=re.IGNORECASE)
     text = re.sub(r"\b(\w+) \1\b", r"\1", text, flags=re.IGNORECASE)

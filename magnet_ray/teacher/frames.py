@@ -6,6 +6,7 @@ three words exceed 2 % of a run's queries; nothing here stands as a sentence of 
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 OPENINGS: Final[tuple[str, ...]] = (
@@ -18,12 +19,6 @@ OPENINGS: Final[tuple[str, ...]] = (
     "{Ask}, if that's possible.",
     "{Ask} when you get a moment.",
     "I was wondering if you could {ask}.",
-    "Hi, could you {ask}?",
-    "Hello, please {ask}.",
-    "Hey, can you {ask}?",
-    "Hey, {ask} for me.",
-    "Good afternoon, could you {ask}?",
-    "Good evening, would you {ask}?",
     "Any chance you could {ask}?",
     "Are you able to {ask}?",
     "Do you think you could {ask}?",
@@ -34,23 +29,32 @@ OPENINGS: Final[tuple[str, ...]] = (
     "I'd be grateful if you would {ask}.",
     "Be so kind as to {ask}.",
     "Kindly {ask}.",
-    "What I need is for you to {ask}.",
     "Quick one: {ask}.",
     "Small favour: {ask}.",
-    "Morning, could you {ask}?",
-    "How about you {ask}?",
     "Go ahead and {ask}.",
     "Would you be able to {ask}?",
     "You'd save me time if you could {ask}.",
     "As soon as you can, {ask}.",
-    "I forgot to do it myself, so please {ask}.",
     "Since I'm short on time, could you {ask}?",
-    "To get started, {ask}.",
-    "Could somebody {ask}?",
     "Would you kindly {ask}?",
     "Should be simple: {ask}.",
 )
 """Openings of a conversation that ask somebody to do it."""
+
+GREETINGS: Final[tuple[str, ...]] = (
+    "Hi, could you {ask}?",
+    "Hello, please {ask}.",
+    "Hey, can you {ask}?",
+    "Hey, {ask} for me.",
+    "Good afternoon, could you {ask}?",
+    "Good evening, would you {ask}?",
+    "Morning, could you {ask}?",
+    "Good morning, please {ask}.",
+    "Hi there, can you {ask}?",
+    "Hello there, would you {ask}?",
+    "To get started, {ask}.",
+)
+"""The same, for the first words of a conversation."""
 
 OWN_OPENINGS: Final[tuple[str, ...]] = (
     "I need to {ask}.",
@@ -62,8 +66,6 @@ OWN_OPENINGS: Final[tuple[str, ...]] = (
     "I'm looking to {ask}.",
     "Would you mind helping me {ask}?",
     "Help me {ask}.",
-    "Hi there, I need to {ask}.",
-    "Good morning, I'd like to {ask}.",
     "Is it possible to {ask}?",
     "Let's {ask}.",
     "Let me {ask}.",
@@ -72,14 +74,11 @@ OWN_OPENINGS: Final[tuple[str, ...]] = (
     "All I want is to {ask}.",
     "We need to {ask}.",
     "We'd like to {ask}.",
-    "Somebody asked me to {ask}.",
     "My partner wants me to {ask}.",
     "Would it be all right to {ask}?",
-    "Before I forget, {ask}.",
     "It's on my list to {ask}.",
     "I've been meaning to {ask}.",
     "I promised to {ask}.",
-    "Do me a favour and {ask}.",
     "Right now I need to {ask}.",
     "I think I should {ask}.",
     "Looks like I have to {ask}.",
@@ -99,62 +98,79 @@ FOLLOW_UPS: Final[tuple[str, ...]] = (
     "OK, {ask}.",
     "Okay, now {ask}.",
     "Alright, {ask}.",
-    "Great, {ask}.",
-    "Great, could you {ask}?",
-    "Perfect, now {ask}.",
-    "Good to know, so {ask}.",
     "Thanks, please {ask}.",
     "Thanks, and could you {ask}?",
-    "Lovely, {ask}.",
-    "Fine, {ask}.",
-    "Nice, can you {ask}?",
     "If it's no trouble, {ask}.",
-    "Got it, now {ask}.",
-    "Sounds good, please {ask}.",
-    "In that case, {ask}.",
-    "With that settled, {ask}.",
     "While you're at it, {ask}.",
     "One more thing: {ask}.",
     "Something else: {ask}.",
     "Another thing, {ask}.",
     "Oh, and {ask}.",
     "Could you also {ask}?",
-    "Can you then {ask}?",
+    "Can you also {ask}?",
     "Would you now {ask}?",
     "Please also {ask}.",
-    "Please go on and {ask}.",
     "Moving on, {ask}.",
-    "That helps, so {ask}.",
+    "Much appreciated, and now {ask}.",
+    "Right, {ask}.",
+    "Before I forget, {ask}.",
+    "Do me a favour and {ask}.",
+)
+"""Frames for later turns."""
+
+AFTER_DEED: Final[tuple[str, ...]] = (
+    "Great, {ask}.",
+    "Great, could you {ask}?",
+    "Perfect, now {ask}.",
+    "Lovely, {ask}.",
+    "Nice, can you {ask}?",
+    "With that settled, {ask}.",
     "That works, now {ask}.",
     "Wonderful, please {ask}.",
     "Excellent, {ask}.",
-    "Cool, {ask}.",
-    "Understood, then {ask}.",
-    "Much appreciated, and now {ask}.",
-    "Based on that, {ask}.",
     "Since that's done, {ask}.",
-    "So {ask}.",
-    "Right, {ask}.",
     "Super, could you {ask}?",
+    "Glad that worked; now {ask}.",
+)
+"""The same after something was done."""
+
+AFTER_LOOKUP: Final[tuple[str, ...]] = (
+    "Good to know; now {ask}.",
+    "Got it, now {ask}.",
+    "Sounds good, please {ask}.",
+    "In that case, {ask}.",
+    "That helps; please {ask}.",
+    "Cool, {ask}.",
+    "Understood; please {ask}.",
+    "Fine, {ask}.",
+    "Interesting; could you {ask}?",
+    "I see; {ask}, please.",
+    "Okay, that's clear; now {ask}.",
     "Well then, {ask}.",
 )
-"""The same for later turns."""
+"""The same after something was looked up."""
 
 OWN_FOLLOW_UPS: Final[tuple[str, ...]] = (
-    "While we're here, {ask}.",
     "Oh, I also need to {ask}.",
     "I should also {ask}.",
     "I also want to {ask}.",
     "The next step is to {ask}.",
     "Let's also {ask}.",
     "Let's now {ask}.",
-    "Before we finish, {ask}.",
-    "Before I go, {ask}.",
     "I'd now like to {ask}.",
-    "I nearly forgot to {ask}.",
-    "Now that I know, {ask}.",
+    "I nearly forgot: I have to {ask}.",
+    "I also have to {ask}.",
 )
-"""The same for later turns."""
+"""The same where the user is the one who does it."""
+
+ASSISTANTS_VERBS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """show list tell give name read put let have get send pull come suggest recommend bring remind make ask note take explain
+        print spell walk run dig grab fetch hand inform outline describe summarise summarize see""",
+    )
+)
+"""First verbs of clauses that only the assistant carries out: nobody says `I need to show my open assignments`."""
 
 JOINTS: Final[tuple[str, ...]] = (
     "{first}, and {second}",
@@ -206,32 +222,44 @@ DECLINES: Final[tuple[str, ...]] = (
 )
 
 CLARIFICATIONS: Final[tuple[str, ...]] = (
-    "I can do that, but I still need the {noun}. What should it be?",
-    "Sure. Could you tell me the {noun} first?",
-    "Happy to {deed}. Which {noun} did you have in mind?",
-    "Before I go ahead: what {noun} should I use?",
-    "To {deed}, I need one more detail, the {noun}. Can you give it to me?",
-    "One thing is missing: the {noun}. Could you add it?",
-    "I don't want to guess the {noun}. What would you like it to be?",
-    "You haven't mentioned the {noun} yet. What is it?",
-    "Almost there. Please let me know the {noun} and I'll take care of it.",
-    "What's the {noun}? I need it to {deed}.",
-    "Could you specify the {noun}? Then I can {deed}.",
-    "I'm missing the {noun} for this. What shall I put down?",
+    "Sure, {question}?",
+    "Happy to do that. {Question} would you like?",
+    "I can do that, but you haven't said {question} yet.",
+    "Before I go ahead: {question} should I put down?",
+    "{Question} did you have in mind?",
+    "One detail is missing: {question}?",
+    "I don't want to guess. {Question} should it be?",
+    "Could you tell me {question} you'd like? Then I'll take care of it.",
+    "Almost there. {Question}?",
+    "To {deed}, I still need to know {question}.",
+    "Of course. {Question} would that be?",
+    "I just need to know {question} before I continue.",
 )
+"""The assistant asks for a value; `{question}` begins like `how many guests` or `which restaurant`."""
+
+CLARIFICATIONS_OF_SEVERAL: Final[tuple[str, ...]] = (
+    "To {deed}, I still need to know {question}.",
+    "Before I can {deed}: {question} should I put down?",
+    "One detail is missing to {deed}: {question}?",
+    "I'll see to all of that, but to {deed} I need to know {question} first.",
+    "Happy to help with everything. To {deed}, I only have to know {question} you have in mind.",
+    "{Question} did you have in mind? I need it to {deed}.",
+    "I don't want to guess {question} you'd like. Could you tell me, so that I can {deed}?",
+    "You haven't said {question} yet; without it I can't {deed}.",
+    "Sure. To {deed}, {question} would you like?",
+    "{Question} would you like? Then I can {deed} and see to the rest.",
+)
+"""The same where the request holds other things too."""
 
 SUPPLIES: Final[tuple[str, ...]] = (
     "Make it {value}.",
     "Let's go with {value}.",
     "{Value}, please.",
-    "{Value} should do.",
     "Ah sorry, {value}.",
     "Oh right, {value}.",
     "I meant {value}.",
-    "Use {value} for that.",
     "Sorry, I left that out: {value}.",
     "The {noun} would be {value}.",
-    "For the {noun}, take {value}.",
     "Put down {value} as the {noun}.",
     "Of course: {value}.",
     "That would be {value}.",
@@ -240,45 +268,65 @@ SUPPLIES: Final[tuple[str, ...]] = (
     "Good catch, {value}.",
     "I should have said {value}.",
     "Please use {value} as the {noun}.",
-    "Regarding the {noun}: {value}.",
     "As for the {noun}, {value} is fine.",
-    "Right, the {noun}: {value}, please.",
     "Go for {value}.",
     "Well, {value} then.",
-    "You need the {noun}? Take {value}.",
-    "Set the {noun} to {value}.",
     "{Value} for the {noun}.",
     "I'd say {value}.",
     "Fair question — {value}.",
-    "Here you go, {value}.",
+    "Sorry, that wasn't clear: {value}.",
+    "Didn't I say {value}?",
+    "I thought I had mentioned it: {value}.",
 )
 
 ENABLES: Final[tuple[str, ...]] = (
-    "You should be able to {deed} now, so please give it another try.",
-    "I've just given you a tool to {deed}; go ahead with my request.",
-    "There's a new function for you to {deed} — can you do it now?",
-    "Okay, I've added what you need to {deed}, so please continue.",
-    "Try again, since you can {deed} as of now.",
-    "I sorted it out on my side and you can {deed}; please carry on with what I asked.",
-    "Access is set up for you to {deed}, so do what I asked before.",
-    "My admin switched on the option to {deed}, so how about now?",
-    "Now that you can {deed}, please do it as I described.",
-    "Does it work now that the tool to {deed} is there?",
-    "That should be fixed: you're able to {deed} from here on, so go on.",
-    "I've extended your tools so you can {deed}; please take care of it.",
-    "A way to {deed} is in place, so kindly proceed.",
-    "You've got the missing piece to {deed} — over to you.",
-    "With the new tool to {deed} you can finish what I wanted.",
-    "No problem, I've enabled you to {deed}, so let's do it.",
-    "Fair enough; I've unlocked the function to {deed}, so please go ahead with it.",
-    "Just updated your functions to let you {deed}, can you handle my request?",
-    "Take another look, because you can {deed} at this point.",
-    "Then let me hand you a tool to {deed}, and please use it for that.",
-    "It's there now, the function to {deed}, so please do what I asked for.",
-    "What about now, with a function to {deed} at hand?",
-    "I found the right add-on to {deed}, so please pick this up again.",
-    "Someone just connected a service to {deed}, which means you can go ahead.",
+    "I've just given you a tool for that",
+    "there's a new function for that",
+    "I've added what was missing",
+    "you should have access now",
+    "my admin has switched that on for you",
+    "you should be able to {deed} now",
+    "I've connected a tool to {deed}",
+    "the right add-on is installed now",
+    "I've extended your tools",
+    "that's fixed on my side",
+    "you've got the missing piece now",
+    "I found you a tool to {deed}",
+    "the option is available now",
+    "you can {deed} from here on",
+    "I've unlocked that for you",
 )
+"""The user says that the missing function is there."""
+
+ENABLED_SO: Final[tuple[str, ...]] = (
+    ", so please go ahead.",
+    ", so please try again.",
+    " — can you do it now?",
+    ", so please do what I asked for.",
+    ", so over to you.",
+    "; please carry on.",
+    ", could you take care of it now?",
+    ", so how about now?",
+    ", so please pick this up again.",
+    ", so let's do it.",
+    ", so give it another try.",
+    " — mind having another go?",
+)
+"""What the user wants done with it."""
+
+ENABLED_FIRST: Final[tuple[str, ...]] = (
+    "",
+    "",
+    "",
+    "okay, ",
+    "right, ",
+    "no problem, ",
+    "fair enough, ",
+    "sorry about that, ",
+    "ah, ",
+    "all right, ",
+)
+"""How the user takes the refusal."""
 
 MENTIONED: Final[tuple[str, ...]] = ("that {noun}", "the same {noun}", "that same {noun}")
 """References to a value that this query has named."""
@@ -288,6 +336,15 @@ AGAIN: Final[tuple[str, ...]] = ("the same {noun}", "that same {noun}", "that {n
 
 LONG_AGAIN: Final[tuple[str, ...]] = ("the {noun} I mentioned earlier", "the {noun} I asked about before", "that {noun} from earlier")
 """References to a value that an older query gave."""
+
+SAME_DAY: Final[tuple[str, ...]] = ("that day", "the same day")
+"""References to a date that this query or the one before gave."""
+
+PLACES: Final = re.compile(r"\b(point|destination|origin|city|town|station|district|name|country)$")
+"""Nouns of values that are repeated rather than referred to."""
+
+PERSONS: Final = frozenset({"recipient", "addressee", "holder", "member's name", "person"})
+"""Nouns that stand as `somebody` when nobody is named."""
 
 SAID_PLAINLY: Final = frozenset({"date", "time", "datetime"})
 """Kinds of values that people repeat rather than refer to."""

@@ -8,23 +8,30 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Any
 
-from magnet_ray.json_paths import leaves, split_path, value_at
+from magnet_ray.json_paths import split_path, value_at
 
 SUPERLATIVES: tuple[tuple[str, str, str], ...] = (
+    (r"due|deadline", "that's due first", "that's due last"),
+    (r"expir|valid_", "that expires first", "that expires last"),
+    (r"clos(es|ing)", "that closes first", "that closes last"),
     (r"temperature", "coldest", "warmest"),
     (r"weight|_kg$", "lightest", "heaviest"),
     (r"salary|wage", "lowest-paid", "best-paid"),
     (r"price|cost|fare|fee|rent|total|charge|amount|deposit", "cheapest", "most expensive"),
     (r"rating|stars|score", "lowest-rated", "best-rated"),
     (r"distance|_km$|_miles$|km_", "closest", "farthest"),
-    (r"duration|minutes|hours|length", "shortest", "longest"),
-    (r"depart|start|date|deadline|due|opens|time$", "earliest", "latest"),
-    (r"capacity|seats|beds|sleeps|size|area|pages", "smallest", "largest"),
+    (r"duration|minutes|hours|length|pages", "shortest", "longest"),
+    (r"depart|start|date|opens|time$", "earliest", "latest"),
+    (r"capacity|seats|beds|sleeps|size|area", "smallest", "largest"),
     (r"year|founded", "oldest", "newest"),
 )
+"""(field, word for its lowest value, word for its highest)."""
+UNRANKED = re.compile(r"delay|wait|late|remaining|left|weeks|used|owed|refund")
+"""Fields for whose values people have no adjective: the train that is late is not `the longest train`."""
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _DATE, _TIME = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{2}:\d{2}")
 NAME_KEYS = re.compile(r"(^|_)(name|title|label)$")
@@ -47,7 +54,9 @@ class Referent:
     found: bool
     """Whether that function looked it up."""
     unique: bool
-    """Whether no other value of that noun was shown in the conversation."""
+    """Whether nothing else of that noun was spoken of since, so that `that restaurant` can only be this one."""
+    single_list: bool = True
+    """Whether the turn showed one list only, so that `the first one` can only be on it."""
 
 
 def superlatives(items: Sequence[Any], index: int) -> list[str]:
@@ -59,22 +68,30 @@ def superlatives(items: Sequence[Any], index: int) -> list[str]:
     used: set[str] = set()
     dated = any(isinstance(value, str) and _DATE.match(value) for value in item.values())
     for key, value in item.items():
-        if dated and isinstance(value, str) and _TIME.fullmatch(value):
-            # Without its date a time of day does not say which is earlier.
+        rank = _rank_of(key)
+        # Of two prices the first one counts, or "cheapest" would name two items; without its date a time says nothing.
+        if rank is None or rank[0] in used or (dated and isinstance(value, str) and _TIME.fullmatch(value)):
             continue
         values: list[Any] = [other.get(key) for other in items if isinstance(other, dict)]
         if len(values) != len(items) or not _comparable(values):
             continue
-        for pattern, lowest, highest in SUPERLATIVES:
-            # Of two prices the first one counts, or "cheapest" would name two items.
-            if re.search(pattern, key) and pattern not in used:
-                used.add(pattern)
-                if value == min(values) and values.count(value) == 1:
-                    found.append(lowest)
-                if value == max(values) and values.count(value) == 1:
-                    found.append(highest)
-                break
+        pattern, lowest, highest = rank
+        used.add(pattern)
+        if values.count(value) == 1:
+            found += [lowest] if value == min(values) else []
+            found += [highest] if value == max(values) else []
     return found
+
+
+@lru_cache(maxsize=4_096)
+def _rank_of(key: str) -> tuple[str, str, str] | None:
+    """The entry of `SUPERLATIVES` that a field falls under."""
+    return None if UNRANKED.search(key) else next((entry for entry in SUPERLATIVES if re.search(entry[0], key)), None)
+
+
+def ranked(superlative: str, noun: str) -> str:
+    """A noun with its superlative: `cheapest room`, `loan that's due first`."""
+    return f"{noun} {superlative}" if superlative.startswith("that") else f"{superlative} {noun}".strip()
 
 
 def _comparable(values: Sequence[Any]) -> bool:
@@ -117,10 +134,10 @@ def refer(referent: Referent, rng: Random, *, elliptic: bool = True) -> str | No
     if place and identifies_item(referent.output, referent.path):
         options = _item_words(referent, value_at(referent.output, place[0]), place[1])
         options = [option for option in options if elliptic or not re.search(r"\bone\b|of those", option[1])]
-    elif not place and (referent.unique or referent.turns_ago < 2):
+    elif not place and referent.unique:
         options = _record_words(referent)
     if seen and is_sayable(value):
-        options.append((2 if referent.turns_ago < 2 else 4, value))
+        options.append((3 if referent.turns_ago < 2 else 5, value))
     return rng.choices([words for _, words in options], [weight for weight, _ in options])[0] if options else None
 
 
@@ -146,18 +163,30 @@ def is_sayable(value: Any) -> bool:
     return bool(re.fullmatch(r"[A-Z][\w'\u2019&.\-]*( [\w'\u2019&.\-]+)*", value)) and not re.search(r"\d{3}|_", value)
 
 
+def ordinal_words(noun: str, index: int, *, turns_ago: int) -> str | None:
+    """`the third trainer you listed`, or None beyond the ordinals that people use."""
+    if index >= len(ORDINALS):
+        return None
+    return f"the {ORDINALS[index]} {noun} {'you listed' if turns_ago == 1 else 'on that earlier list'}"
+
+
 def _item_words(referent: Referent, items: list[Any], index: int) -> list[tuple[int, str]]:
     noun, ago = referent.noun, referent.turns_ago
     if len(items) == 1:
-        return _record_words(referent)
+        return ([(1, f"the {noun} you find")] if ago == 0 else _record_words(referent)) if referent.unique or ago == 0 else []
     words = []
+    if not referent.single_list:
+        sibling = _sibling_name(items, index, value_at(referent.output, referent.path))
+        return [(1, f"the {sibling} {noun}")] if sibling and noun.lower() not in sibling.lower() else []
     for superlative in superlatives(items, index):
         if ago < 2:
-            words += [(2, f"the {superlative} {noun}"), (3, f"the {superlative} one"), (1, f"the {superlative} of those")]
+            words += [(2, f"the {ranked(superlative, noun)}"), (3, f"the {ranked(superlative, 'one')}")]
+            words += [] if superlative.startswith("that") else [(1, f"the {superlative} of those")]
         else:
-            words.append((2, f"the {superlative} {noun} from that earlier list"))
+            words.append((2, f"the {ranked(superlative, noun)} from that earlier list"))
     if ago == 0:
-        return words + ([(1, f"the first {noun} on it"), (1, "the first one")] if index == 0 else [])
+        first = f"the first available {noun}" if isinstance(items[0], str) else f"the first {noun} on the list"
+        return words or ([(1, first)] if index == 0 else [])
     if index < len(ORDINALS) and ago == 1:
         words += [(1, f"the {ORDINALS[index]} {noun} you listed"), (1, f"the {ORDINALS[index]} one")]
     elif index < len(ORDINALS):
@@ -175,7 +204,7 @@ def _sibling_name(items: list[Any], index: int, itself: Any) -> str:
     if not isinstance(item, dict):
         return ""
     for key, value in item.items():
-        named = NAME_KEYS.search(key) or not key.endswith(("_id", "code"))
+        named = NAME_KEYS.search(key) or not key.endswith(("_id", "code", "language", "status"))
         alone = sum(1 for other in items if isinstance(other, dict) and other.get(key) == value) == 1
         if named and alone and value != itself and is_sayable(value) and len(value.split()) <= 3:
             return str(value)
@@ -187,10 +216,10 @@ def _record_words(referent: Referent) -> list[tuple[int, str]]:
     if referent.turns_ago == 0:
         return [(1, f"that {noun}")]
     if referent.turns_ago == 1:
-        words = [(3, f"that {noun}"), (1, f"the {noun} from just now"), (1, f"this {noun}")]
-        return [*words, (2, f"the {noun} you just {deed}")] if deed else words
-    words = [(2, f"the {noun} from earlier"), (1, f"the {noun} we talked about before"), (1, f"that earlier {noun}")]
-    return [*words, (2, f"the {noun} you {deed} earlier")] if deed else words
+        words = [(4, f"that {noun}"), (1, f"this {noun}")]
+        return [*words, (2, f"the {noun} you just {deed}")] if deed == "set up" else words
+    words = [(2, f"the {noun} from earlier"), (1, f"the {noun} we talked about before")]
+    return [*words, (2, f"the {noun} you {deed} earlier")] if deed == "set up" else words
 
 
 def describe_item(thing: str, output: Any, path: str, rng: Random) -> str | None:
@@ -210,20 +239,32 @@ def describe_item(thing: str, output: Any, path: str, rng: Random) -> str | None
     found = superlatives(items, place[1])
     if found:
         return _with_article(thing, rng.choice(found))
-    return _with_article(thing, "first") + rng.choice((" that comes up", " you find")) if place[1] == 0 else None
+    # Of what is their own, people know what there is.
+    own_thing = re.search(r"\b(my|mine|our|ours|I|I'm|I've|we|we've)\b", thing)
+    return f"{_with_article(thing, 'first')} you find" if place[1] == 0 and not own_thing else None
+
+
+def describe_choice(noun: str, output: Any, path: str, rng: Random) -> str | None:
+    """`the earliest free time`: an item of a list that is known by what the request says anyway, or None as in `describe_item`."""
+    place = list_place(path)
+    if place is None or not identifies_item(output, path):
+        return None
+    items = value_at(output, place[0])
+    if len(items) == 1:
+        return rng.choice((f"whatever {noun} is available", f"the {noun} that's available"))
+    found = superlatives(items, place[1])
+    if not found and place[1] in (0, len(items) - 1):
+        timely = all(isinstance(item, str) and _TIME.fullmatch(item) for item in items) and sorted(items) == list(items)
+        found = [("earliest" if timely else "first") if place[1] == 0 else ("latest" if timely else "last")]
+    if not found:
+        return None
+    word = rng.choice(found)
+    return f"the {ranked(word, f'available {noun}')}" if rng.random() < 0.5 else f"the {ranked(word, noun)} available"
 
 
 def _with_article(thing: str, adjective: str) -> str:
+    if thing.endswith((" of mine", " of ours")):
+        thing = f"{'my' if thing.endswith('mine') else 'our'} {thing.rsplit(' of ', 1)[0]}"
     own = re.match(r"(my|our|his|her|their|your) (.+)", thing)
     head, rest = (own.group(1), own.group(2)) if own else ("the", thing)
-    return " ".join(part for part in (head, adjective, rest) if part)
-
-
-def says_other_values(outputs: Sequence[Any], key: str, value: Any) -> bool:
-    """Whether the outputs hold another value than `value` under the same field name."""
-    return any(
-        isinstance(parts[-1], str) and parts[-1] == key and other != value
-        for output in outputs
-        for path, other in leaves(output)
-        if (parts := split_path(path))
-    )
+    return f"{head} {ranked(adjective, rest)}"

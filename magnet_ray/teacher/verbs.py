@@ -65,7 +65,8 @@ VERBS = LOOKUP_VERBS | frozenset(
 NOUNS_TOO = frozenset(
     word_list(
         """
-    list count report record test query rank sample index score match offer answer name order rate store
+    list count report record test query rank sample index score match offer answer name order rate store tweet email
+    fund stream image map chart track cover share model label trade forecast file monitor view access plot display
     """
     )
 )
@@ -253,7 +254,7 @@ SINGULAR_S = frozenset(
     success glass loss mass mess pass press stress dress express lens chess tennis physics mathematics economics
     politics diagnosis hypothesis thesis synthesis emphasis crisis oasis axis genus species census focus corpus
     radius its this is was as us plus thus always perhaps across compass wireless address forex las los athletics
-    gps dns aws ios sales premises corps tls
+    alias canvas atlas gps dns aws ios sales premises corps tls
     """
     )
 )

@@ -14,9 +14,19 @@ from tests.tiny_world import TinyWorld
 
 @pytest.mark.parametrize(
     ("output", "bad"),
-    [({"error": "no"}, True), ({"success": False}, True), ("Error: no", True), ("bad request", True), ({"error": None}, False), ({"success": True}, False),
-     ("Erroll Flynn", False), ([], False), (None, False), ({"errors": 3}, False)],
-)  # fmt: skip
+    [
+        ({"error": "no"}, True),
+        ({"success": False}, True),
+        ("Error: no", True),
+        ("bad request", True),
+        ({"error": None}, False),
+        ({"success": True}, False),
+        ("Erroll Flynn", False),
+        ([], False),
+        (None, False),
+        ({"errors": 3}, False),
+    ],
+)
 def test_a_failure_message_is_told_from_an_answer(output: Any, bad: bool) -> None:
     assert failed(output) is bad
 

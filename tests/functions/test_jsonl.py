@@ -11,7 +11,7 @@ import pytest
 from magnet_ray.errors import SourceError
 from magnet_ray.functions.jsonl import load
 from magnet_ray.functions.pool import build_pool
-from tests.convert_seal_tools import convert_seal_tools
+from evals.seal_tools import convert_seal_tools
 
 SEAL_TOOLS = Path(__file__).parents[2].parent / "shared" / "data" / "seal_tools" / "tool.jsonl"
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -31,8 +31,8 @@ def test_bare_and_wrapped_functions_are_read_with_returns_and_category(tmp_path:
     assert [(spec.name, spec.category, bool(spec.returns)) for spec in result.specs] == [
         ("a", "Inner", True),
         ("b", "Outer", True),
-        ("music_player_play", "music.player", False),
-        ("c", "functions", False),
+        ("music_player_play", "music.player", True),
+        ("c", "functions", True),
     ]
     assert result.specs[1].parameter_schema == {"type": "object", "properties": {}}
     assert [place.rsplit(": ", 1)[1] for place in result.places] == ["line 1", "line 3", "line 5", "line 7"]

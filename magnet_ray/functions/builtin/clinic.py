@@ -233,9 +233,9 @@ def _since(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _free_times(state: State, physician: str, when: str) -> list[str]:
-    """Times at which a physician is on the rota and not taken; a different pattern every day."""
+    """Times at which a physician is on the rota and the patient has no visit yet; a different pattern every day."""
     rota, ordinal = state["physicians"][physician]["rota"], date.fromisoformat(when).toordinal()
-    taken = {x["time"] for x in state["appointments"].values() if x["physician"] == physician and x["date"] == when}
+    taken = {x["time"] for x in state["appointments"].values() if x["date"] == when}
     return [time for index, time in enumerate(TIMES) if (index * 3 + ordinal * 2 + rota) % 5 < 3 and time not in taken]
 
 
@@ -250,6 +250,14 @@ def _free_time(domain: Domain, rng: Random, chosen: Any) -> Any:
     if physician not in domain.state["physicians"] or not when:
         return rng.choice(TIMES)
     return rng.choice(_free_times(domain.state, physician, when) or TIMES)
+
+
+def _counter(x: Any) -> str:
+    return f"{x['pharmacy']} ({number(x['distance_km'])} km away, {money(x['copay'])} copay, open until {clock(x['closes'])})"
+
+
+def _measured(x: Any) -> str:
+    return f"{x['lab_test']} at {number(x['value'])} {x['unit']}"
 
 
 Physician = Annotated[str, Argument(description="Name of the physician, such as Dr Mei Liang.", noun="physician", pick=_physician)]
@@ -347,7 +355,7 @@ class Clinic(Domain):
     def _require_free(self, physician: str, when: str, time: str) -> None:
         require(_day_of(when) >= self.today, f"{when} is in the past.")
         free = _free_times(self.state, physician, when)
-        require(time in free, f"{physician} is not free at {time} on {when}; free times: {', '.join(free) or 'none'}.")
+        require(time in free, f"{physician} or the patient is taken at {time} on {when}; free times: {', '.join(free) or 'none'}.")
 
     def _appointment(self, code: str) -> Appointment:
         x = self.state["appointments"][code]
@@ -387,7 +395,7 @@ class Clinic(Domain):
             ),
             lambda a, r: (
                 f"For {a['specialty']} the practice has {listing([x['physician'] + ' (also speaks ' + x['language'] + ', ' + number(x['rating']) + ' stars)' for x in r['physicians']])}. "
-                f"Fees start at {money(min(x['consultation_fee'] for x in r['physicians']))}."
+                f"{'The fee is' if len(r['physicians']) == 1 else 'Fees start at'} {money(min(x['consultation_fee'] for x in r['physicians']))}."
             ),
         ),
     )
@@ -421,7 +429,7 @@ class Clinic(Domain):
         asks=(
             "check the free times of {physician} on {date}",
             "list the free consultation times of {physician} for {date}",
-            "see if {physician} still has a gap[ on {date}]",
+            "see if there's still a gap with {physician}[ on {date}]",
             "look into the diary of {physician} for {date} and tell me what's open",
         ),
         questions=(
@@ -521,8 +529,8 @@ class Clinic(Domain):
                 f"You have {plural(len(r['appointments']), 'appointment')}: {listing([x['physician'] + ' on ' + day(x['date']) + ' at ' + clock(x['time']) + ' (' + x['appointment_code'] + ')' for x in r['appointments']], limit=6)}."
             ),
             lambda a, r: (
-                f"Next is {min(r['appointments'], key=lambda x: (x['date'], x['time']))['physician']} on {day(min(x['date'] for x in r['appointments']))}. "
-                f"In your file: {listing([x['physician'] + ' for ' + x['reason'] + ' (' + x['appointment_code'] + ')' for x in r['appointments']], limit=6)}."
+                f"Next is {min(r['appointments'], key=lambda x: x['date'] + x['time'])['physician']} on {day(min(x['date'] for x in r['appointments']))}. In your file: "
+                f"{listing([x['physician'] + ' on ' + day(x['date']) + ' for ' + x['reason'] + ' (' + x['appointment_code'] + ')' for x in r['appointments']], limit=6)}."
             ),
             lambda a, r: (
                 f"Coming up at the practice: {listing([x['physician'] + ' in room ' + x['room'] + ' (' + day(x['date']) + ')' for x in sorted(r['appointments'], key=lambda x: x['date'])], limit=6)}."
@@ -531,7 +539,7 @@ class Clinic(Domain):
     )
     def list_appointments(self) -> AppointmentList:
         """List the patient's coming appointments with physician, date, time, reason and room."""
-        found = [self._appointment(code) for code in self.state["appointments"]]
+        found = sorted(map(self._appointment, self.state["appointments"]), key=lambda x: (x["date"], x["time"]))
         require(found, "There are no coming appointments.")
         return {"appointments": found}
 
@@ -603,18 +611,20 @@ class Clinic(Domain):
             "list the medicines I'm prescribed",
             "look up my prescriptions and how many refills remain",
             "tell me which of my prescriptions can still be refilled",
-            "show my current medication with its doses",
+            "show my current medication",
         ),
         questions=(
             "Which medicines am I supposed to be taking?",
             "How many refills are left on my prescriptions?",
-            "When do my prescriptions run out?",
+            "What am I prescribed at the moment, and are there refills left?",
         ),
         things=("medicine I'm prescribed", "prescription of mine"),
         noun="prescription",
         deed="list prescriptions",
         tells=(
-            lambda a, r: f"You're prescribed {listing([x['medicine'] + ' (' + x['dose'] + ')' for x in r['prescriptions']], limit=6)}.",
+            lambda a, r: (
+                f"You're prescribed {listing([x['medicine'] + ' (' + x['dose'] + ', ' + (plural(x['refills_left'], 'refill') if x['refills_left'] else 'no refills') + ' left)' for x in r['prescriptions']], limit=6)}."
+            ),
             lambda a, r: (
                 f"Your prescriptions: {listing([x['medicine'] + ' with ' + (plural(x['refills_left'], 'refill') if x['refills_left'] else 'no refills') + ' left' for x in r['prescriptions']], limit=6)}. "
                 f"The first to expire is {min(r['prescriptions'], key=lambda x: x['expires_on'])['medicine']}, on {day(min(x['expires_on'] for x in r['prescriptions']))}."
@@ -703,16 +713,14 @@ class Clinic(Domain):
         noun="pharmacy",
         deed="list pharmacies",
         tells=(
+            lambda a, r: f"You can use {listing([_counter(x) for x in r['pharmacies']], conjunction='or')}.",
             lambda a, r: (
-                f"You can use {listing([x['pharmacy'] + ' (' + number(x['distance_km']) + ' km, ' + money(x['copay']) + ' copay)' for x in r['pharmacies']], conjunction='or')}."
+                f"{plural(len(r['pharmacies']), 'pharmacy works', 'pharmacies work')} with the practice: {listing([_counter(x) for x in r['pharmacies']])}. "
+                f"The closest is {min(r['pharmacies'], key=lambda x: x['distance_km'])['pharmacy']}."
             ),
             lambda a, r: (
-                f"{plural(len(r['pharmacies']), 'pharmacy')} {'works' if len(r['pharmacies']) == 1 else 'work'} with the practice: "
-                f"{listing([x['pharmacy'] + ' (open until ' + clock(x['closes']) + ')' for x in r['pharmacies']])}. The closest is {min(r['pharmacies'], key=lambda x: x['distance_km'])['pharmacy']}."
-            ),
-            lambda a, r: (
-                f"Copays are {listing([money(x['copay']) + ' at ' + x['pharmacy'] for x in r['pharmacies']])}. "
-                f"Your usual one is {next(x['pharmacy'] for x in r['pharmacies'] if x['preferred'])}."
+                f"There {'is' if len(r['pharmacies']) == 1 else 'are'} {listing([_counter(x) for x in r['pharmacies']])}."
+                + "".join(f" Your usual one is {x['pharmacy']}." for x in r["pharmacies"] if x["preferred"])
             ),
         ),
     )
@@ -784,15 +792,15 @@ class Clinic(Domain):
                 f"Your results: {listing([x['lab_test'] + ' ' + number(x['value']) + ' ' + x['unit'] + ' (' + x['assessment'] + ')' for x in r['lab_results']], limit=6)}."
             ),
             lambda a, r: (
-                f"The lab has {plural(len(r['lab_results']), 'result')} for you. "
+                f"The lab has {plural(len(r['lab_results']), 'result')} for you: {listing([_measured(x) for x in r['lab_results']], limit=8)}. "
                 + (
-                    f"Out of range: {listing([x['lab_test'] + ' (' + x['assessment'] + ')' for x in r['lab_results'] if x['assessment'] != 'normal'], limit=6)}."
+                    f"Out of range: {listing([x['lab_test'] + ' (' + x['assessment'] + ')' for x in r['lab_results'] if x['assessment'] != 'normal'], limit=8)}."
                     if any(x["assessment"] != "normal" for x in r["lab_results"])
-                    else f"All normal: {listing([x['lab_test'] for x in r['lab_results']], limit=6)}."
+                    else "All of it is in the normal range."
                 )
             ),
             lambda a, r: (
-                f"Here they are: {listing([x['lab_test'] + ' at ' + number(x['value']) + ' ' + x['unit'] + ' on ' + day(x['date']) for x in r['lab_results']], limit=6)}."
+                f"Here they are: {listing([_measured(x) + ' on ' + day(x['date']) + ' (' + x['assessment'] + ')' for x in r['lab_results']], limit=8)}."
             ),
         ),
     )

@@ -271,6 +271,20 @@ Course = Annotated[str, Argument(description="Title of the course.", noun="cours
 Assignment = Annotated[str, Argument(description="Title of an open assignment.", noun="assignment", pick=_assignment)]
 
 
+def _places(x: Any) -> str:
+    return f"{plural(x['places_left'], 'place is', 'places are')} left" if x["places_left"] else "no places are left"
+
+
+def _finished(x: Any) -> str:
+    return f"{x['course']} ({x['average_percent']} percent)"
+
+
+def _certificates(r: Any) -> str:
+    if not r["certificates"]:
+        return " There are no certificates yet."
+    return f" Certificates so far: {listing([x['certificate_code'] + ' for ' + x['awarded_for'] for x in r['certificates']], limit=6)}."
+
+
 class Courses(Domain):
     """Choose evening courses, enrol, hand in assignments, read grades and get certificates."""
 
@@ -376,7 +390,7 @@ class Courses(Domain):
         questions=(
             "Which {subject} courses could I take this term[ at {level} level][ for up to {max_fee}]?",
             "Is anything in {subject} starting soon[ at {level} level][ that costs {max_fee} or less]?",
-            "After years away from it I'm going back to {subject} — what courses are there[ for less than {max_fee}][ at {level} level]?",
+            "After a break of some years I'm going back to {subject} — what courses are there[ for less than {max_fee}][ at {level} level]?",
             "What's on the programme for {subject}[, {level} level][, at no more than {max_fee}]?",
         ),
         things=("{subject} course", "evening course in {subject}"),
@@ -391,8 +405,8 @@ class Courses(Domain):
                 f"{listing([x['course'] + ' with ' + x['tutor'] + ' (' + plural(x['weeks'], 'week') + ' for ' + money(x['fee']) + ')' for x in r['courses']])}."
             ),
             lambda a, r: (
-                f"For {a['subject']} there's {listing([x['course'] + ' (' + number(x['rating']) + ' stars, ' + money(x['fee']) + ')' for x in r['courses']])}. "
-                f"Fees start at {money(min(x['fee'] for x in r['courses']))}."
+                f"For {a['subject']} there's {listing([x['course'] + ' (' + number(x['rating']) + ' stars, ' + money(x['fee']) + ')' for x in r['courses']])}."
+                + (f" Fees start at {money(min(x['fee'] for x in r['courses']))}." if len(r["courses"]) > 1 else "")
             ),
         ),
     )
@@ -424,13 +438,13 @@ class Courses(Domain):
     @tool(
         asks=(
             "show me the plan for {course}",
-            "find out when and where {course} takes place",
+            "find out the dates and the place of {course}",
             "check how many places are left in {course}",
             "get the practical details of {course}: evening, room and tutor",
         ),
         questions=(
-            "On which evening is {course}, and who teaches it?",
-            "How long does {course} run, and what does it cost?",
+            "On which evening would I have {course}, and with which tutor?",
+            "How many weeks would I need for {course}, and at what cost?",
             "Where would I have to go for {course}?",
             "I'm curious about {course} — is there still a place?",
         ),
@@ -443,11 +457,12 @@ class Courses(Domain):
                 + (f"{plural(r['places_left'], 'place')} left." if r["places_left"] else "no places left.")
             ),
             lambda a, r: (
-                f"You'd meet in {r['venue']} every {r['evening']} at {clock(r['time'])} for {plural(r['weeks'], 'week')}. {r['tutor']} teaches {r['course']} at {r['level']} level; the fee is {money(r['fee'])}."
+                f"You'd meet in {r['venue']} every {r['evening']} at {clock(r['time'])} for {plural(r['weeks'], 'week')}. {r['tutor']} teaches {r['course']} at "
+                f"{r['level']} level; the fee is {money(r['fee'])}, and {_places(r)}."
             ),
             lambda a, r: (
-                f"The starting date of {r['course']} is {day(r['starts_on'])}. It's a {plural(r['weeks'], 'week').replace(' weeks', '-week')} course at {r['level']} level with {r['tutor']}, "
-                + (f"and {plural(r['places_left'], 'place')} can still be had." if r["places_left"] else "and it's full.")
+                f"{r['course']} starts on {day(r['starts_on'])} and takes {plural(r['weeks'], 'week')}, {r['evening']}s at {clock(r['time'])} in {r['venue']}. The tutor of "
+                f"this {r['level']} course is {r['tutor']}, it costs {money(r['fee'])}, and {_places(r)}."
             ),
         ),
     )
@@ -480,7 +495,7 @@ class Courses(Domain):
             "Please add me to the register of {course}[ and apply {discount}].",
         ),
         noun="enrolment",
-        deed="enrol you in a course",
+        deed="enrol anyone in a course",
         tells=(
             lambda a, r: f"You're enrolled in {r['course']} with {r['tutor']}. The fee to pay is {money(r['fee_due'])}.",
             lambda a, r: (
@@ -537,17 +552,17 @@ class Courses(Domain):
         ),
         things=("course I'm taking", "course I'm enrolled in"),
         noun="enrolment",
-        deed="list your enrolments",
+        deed="list enrolments",
         tells=(
             lambda a, r: (
-                f"You're taking {listing([x['course'] + ' (' + x['evening'] + 's, ' + plural(x['weeks_left'], 'week') + ' left)' for x in r['enrolments']], limit=6)}."
+                f"You're taking {listing([x['course'] + ' on ' + x['evening'] + 's (' + plural(x['weeks_left'], 'week') + ' left, next on ' + day(x['next_session']) + ')' for x in r['enrolments']], limit=6)}."
             ),
             lambda a, r: (
                 f"You're enrolled in {plural(len(r['enrolments']), 'course')}. The next session is {min(r['enrolments'], key=lambda x: x['next_session'])['course']}, on {day(min(x['next_session'] for x in r['enrolments']))}. "
-                f"In all: {listing([x['course'] for x in r['enrolments']], limit=6)}."
+                f"In all: {listing([x['course'] + ' (' + x['evening'] + 's, ' + plural(x['weeks_left'], 'week') + ' left)' for x in r['enrolments']], limit=6)}."
             ),
             lambda a, r: (
-                f"This term it's {listing([x['course'] + ' with ' + x['tutor'] + ' (next on ' + day(x['next_session']) + ')' for x in r['enrolments']], limit=6)}."
+                f"This term it's {listing([x['course'] + ' with ' + x['tutor'] + ' (next on ' + day(x['next_session']) + ', ' + plural(x['weeks_left'], 'week') + ' to go)' for x in r['enrolments']], limit=6)}."
             ),
         ),
     )
@@ -574,12 +589,12 @@ class Courses(Domain):
             "end my enrolment in {course}",
         ),
         questions=(
-            "I can't keep up with {course} and have to stop.",
-            "How much would be refunded for {course}? I'm leaving it either way.",
-            "My shifts changed, so {course} no longer works for me and I have to leave it.",
+            "I can't keep up with {course} and need to drop out.",
+            "Even if the refund is small, I want to leave {course}.",
+            "My shifts changed, so I can't go on with {course}.",
         ),
         noun="refund",
-        deed="withdraw you from a course",
+        deed="end an enrolment",
         tells=(
             lambda a, r: (
                 f"You've been withdrawn from {r['course']}"
@@ -601,7 +616,7 @@ class Courses(Domain):
             str,
             Argument(
                 description="Title of a course that the learner is taking.",
-                noun="current course",
+                noun="course",
                 pick=_course_where(lambda state, course: course in state["enrolments"]),
             ),
         ],
@@ -636,13 +651,12 @@ class Courses(Domain):
                 f"Still to do: {listing([x['assignment'] + ' for ' + x['course'] + ' (due ' + day(x['due_date']) + ')' for x in r['assignments']], limit=8)}."
             ),
             lambda a, r: (
-                f"You have {plural(len(r['assignments']), 'open assignment')}{' in ' + a['course'] if a.get('course') else ''}: {listing([x['assignment'] + ' (' + plural(x['max_points'], 'point') + ')' for x in r['assignments']], limit=8)}. "
-                f"The first is due on {day(min(x['due_date'] for x in r['assignments']))}."
+                f"You have {plural(len(r['assignments']), 'open assignment')}{' in ' + a['course'] if a.get('course') else ''}: {listing([x['assignment'] + ' (' + plural(x['max_points'], 'point') + ', due ' + day(x['due_date']) + ')' for x in r['assignments']], limit=8)}."
             ),
             lambda a, r: (
                 f"Next up is {min(r['assignments'], key=lambda x: x['due_date'])['assignment']}, due {day(min(x['due_date'] for x in r['assignments']))}. "
                 + (
-                    f"All in all: {listing([x['assignment'] for x in r['assignments']], limit=8)}."
+                    f"After that: {listing([x['assignment'] + ' on ' + day(x['due_date']) for x in r['assignments'][1:]], limit=8)}."
                     if len(r["assignments"]) > 1
                     else "There's nothing else."
                 )
@@ -659,7 +673,7 @@ class Courses(Domain):
         """List the learner's open assignments with course, due date and points."""
         found: list[AssignmentSummary] = [
             {"assignment": name, "course": x["course"], "due_date": x["due_date"], "max_points": x["max_points"]}
-            for name, x in self.state["assignments"].items()
+            for name, x in sorted(self.state["assignments"].items(), key=lambda item: item[1]["due_date"])
             if x["open"] and course in (None, x["course"])
         ]
         require(found, f"No assignment is open for {course}." if course else "No assignment is open.")
@@ -669,13 +683,13 @@ class Courses(Domain):
         asks=(
             "hand in {assignment}[ with the remark {remark}]",
             "submit my work on {assignment}[ and tell the tutor {remark}]",
-            "turn in {assignment} as it is now[, adding the note {remark}]",
+            "turn in {assignment} in the present state[, adding the note {remark}]",
             "upload my finished {assignment}[ together with the comment {remark}]",
         ),
         questions=(
-            "I'm done with {assignment}, so send it to the tutor[ with the words {remark}].",
+            "I'm done with {assignment}, ready for the tutor[ with the words {remark}].",
             "Please mark {assignment} as handed in[ and pass on {remark}].",
-            "At last {assignment} is ready to go in[; the remark to add is {remark}].",
+            "At last I can hand in {assignment}[; the remark to add is {remark}].",
         ),
         noun="receipt",
         deed="hand in an assignment",
@@ -780,17 +794,17 @@ class Courses(Domain):
         ),
         things=("grade of mine in {course}", "average of mine in {course}"),
         noun="grade report",
-        deed="look up your grades",
+        deed="look up grades",
         tells=(
             lambda a, r: (
                 f"Your average in {r['course']} is {r['average_percent']} percent: {listing([x['assignment'] + ' with ' + str(x['points']) + ' of ' + plural(x['max_points'], 'point') for x in r['grades']])}."
             ),
             lambda a, r: (
-                f"{r['tutor']} has marked {plural(len(r['grades']), 'assignment')} in {r['course']}. You scored {listing([str(x['percent']) + ' percent on ' + x['assignment'] for x in r['grades']])}."
+                f"{r['tutor']} has marked {plural(len(r['grades']), 'assignment')} in {r['course']}. You scored {listing([str(x['percent']) + ' percent on ' + x['assignment'] for x in r['grades']])}, "
+                f"which gives an average of {r['average_percent']} percent."
             ),
             lambda a, r: (
-                f"In {r['course']} your best mark is {max(x['percent'] for x in r['grades'])} percent, for {max(r['grades'], key=lambda x: x['percent'])['assignment']}; "
-                f"on average you're at {r['average_percent']} percent."
+                f"On average you're at {r['average_percent']} percent in {r['course']}, with {listing([str(x['points']) + ' of ' + str(x['max_points']) + ' points for ' + x['assignment'] for x in r['grades']])}."
             ),
         ),
     )
@@ -833,14 +847,11 @@ class Courses(Domain):
         ),
         things=("course I've finished", "completed course of mine"),
         noun="finished course",
-        deed="list your finished courses",
+        deed="list finished courses",
         tells=(
+            lambda a, r: f"You've finished {listing([_finished(x) for x in r['finished_courses']], limit=6)}.{_certificates(r)}",
             lambda a, r: (
-                f"You've finished {listing([x['course'] + ' (' + str(x['average_percent']) + ' percent)' for x in r['finished_courses']], limit=6)}. "
-                f"Certificates so far: {listing([x['certificate_code'] + ' for ' + x['awarded_for'] for x in r['certificates']], limit=6)}."
-            ),
-            lambda a, r: (
-                f"You have completed {plural(len(r['finished_courses']), 'course')}; your best was {max(r['finished_courses'], key=lambda x: x['average_percent'])['course']} at {max(x['average_percent'] for x in r['finished_courses'])} percent. "
+                f"You have completed {plural(len(r['finished_courses']), 'course')}: {listing([_finished(x) for x in r['finished_courses']], limit=6)}. "
                 + (
                     f"There's no certificate yet for {listing([x['course'] for x in r['finished_courses'] if not x['certified']], limit=6, conjunction='or')}."
                     if any(not x["certified"] for x in r["finished_courses"])
@@ -848,7 +859,7 @@ class Courses(Domain):
                 )
             ),
             lambda a, r: (
-                f"Behind you are {listing([x['course'] + ' (finished ' + day(x['finished_on']) + ')' for x in sorted(r['finished_courses'], key=lambda x: x['finished_on'])], limit=6)}."
+                f"Behind you are {listing([x['course'] + ' (' + str(x['average_percent']) + ' percent, finished ' + day(x['finished_on']) + ')' for x in sorted(r['finished_courses'], key=lambda x: x['finished_on'])], limit=6)}.{_certificates(r)}"
             ),
         ),
     )
@@ -899,7 +910,7 @@ class Courses(Domain):
             str,
             Argument(
                 description="Title of a course that the learner has finished.",
-                noun="finished course",
+                noun="course",
                 pick=_course_where(
                     lambda state, course: course in state["finished"] and all(x["course"] != course for x in state["certificates"].values())
                 ),
@@ -918,13 +929,13 @@ class Courses(Domain):
         asks=(
             "order {copies} on paper of {certificate_code}",
             "have {certificate_code} printed and posted to me[ in {copies}]",
-            "send me {certificate_code} by post[, {copies} please]",
-            "get {certificate_code} on paper[, {copies} of it]",
+            "send me {certificate_code} by post[, {copies} in all]",
+            "get {certificate_code} on paper[, {copies} altogether]",
         ),
         questions=(
             "I need {certificate_code} on real paper[, {copies} in all].",
             "Would you put {certificate_code} in the post for me[, {copies}]?",
-            "For my job application {certificate_code} has to be on paper[ in {copies}].",
+            "For my job application I need {certificate_code} on paper[ in {copies}].",
         ),
         noun="paper copy",
         deed="order paper certificates",
@@ -952,7 +963,7 @@ class Courses(Domain):
                 pick=_certificate_code,
             ),
         ],
-        copies: Annotated[int, Argument(description="How many copies, 2 to 9.", noun="number of copies", word="{} copies", low=2, high=9)],
+        copies: Annotated[int, Argument(description="How many copies, 2 to 5.", noun="number of copies", word="{} copies", low=2, high=5)],
     ) -> PaperCopies:
         """Order printed copies of an issued certificate by post, at eight dollars each."""
         require(certificate_code in self.state["certificates"], f"There is no certificate with code {certificate_code!r}.")

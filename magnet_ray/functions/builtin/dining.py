@@ -146,8 +146,16 @@ def _min_rating(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _open_time(domain: Domain, rng: Random, chosen: Any) -> Any:
-    taken = domain.state["taken"].get(f"{chosen.get('restaurant')}|{chosen.get('date')}", [])
+    taken = {
+        *domain.state["taken"].get(f"{chosen.get('restaurant')}|{chosen.get('date')}", []),
+        *_own_times(domain.state, chosen.get("date")),
+    }
     return rng.choice([time for time in TIMES if time not in taken] or list(TIMES))
+
+
+def _own_times(state: State, date: Any) -> list[str]:
+    """Times of a date at which the user has a table somewhere."""
+    return [x["time"] for x in state["bookings"].values() if x["date"] == date and x["status"] == "confirmed"]
 
 
 Restaurant = Annotated[str, Argument(description="Name of the restaurant, as listed.", noun="restaurant", pick=_restaurant)]
@@ -264,8 +272,9 @@ class Dining(Domain):
             ),
             lambda a, r: (
                 f"{listing([x['restaurant'] + ' (' + money(x['price_per_person']) + ')' for x in r['restaurants']])} "
-                f"{'serves' if len(r['restaurants']) == 1 else 'serve'} {a['cuisine']} food. The best rating there is "
-                f"{max(x['rating'] for x in r['restaurants'])} stars."
+                f"{'serves' if len(r['restaurants']) == 1 else 'serve'} {a['cuisine']} food. "
+                + ("Its" if len(r["restaurants"]) == 1 else "The best")
+                + f" rating is {max(x['rating'] for x in r['restaurants'])} stars."
             ),
         ),
     )
@@ -413,6 +422,7 @@ class Dining(Domain):
         self._upcoming(date)
         require(1 <= guests <= 12, "A table seats 1 to 12 guests.")
         require(time not in self.state["taken"].get(f"{restaurant}|{date}", []), f"{restaurant} is full at {time} on {date}.")
+        require(time not in _own_times(self.state, date), f"The user has another table at {time} on {date}.")
         code = self._enter(restaurant, date, time, guests)
         return TableBooking(booking_code=code, restaurant=restaurant, date=date, time=time, guests=guests, status="confirmed")
 
@@ -452,7 +462,7 @@ class Dining(Domain):
             TableBooking(
                 booking_code=code, restaurant=x["restaurant"], date=x["date"], time=x["time"], guests=x["guests"], status=x["status"]
             )
-            for code, x in self.state["bookings"].items()
+            for code, x in sorted(self.state["bookings"].items(), key=lambda item: (item[1]["date"], item[1]["time"]))
             if x["status"] == "confirmed"
         ]
         require(found, "There are no confirmed bookings.")
@@ -506,7 +516,7 @@ class Dining(Domain):
         questions=(
             "We can't come any more and would like to cancel {booking_code}.",
             "I've got a fever and won't be eating out; please cancel {booking_code}.",
-            "I have to give up {booking_code}, even if that costs me the deposit.",
+            "Even if that costs me the deposit, I'm giving up {booking_code}.",
         ),
         noun="cancellation",
         deed="cancel a table booking",
@@ -520,7 +530,8 @@ class Dining(Domain):
                 )
             ),
             lambda a, r: (
-                f"That's off your calendar: {r['booking_code']} has been cancelled. Refunded deposit: {money(r['refunded_deposit'])}."
+                f"That's off your calendar: {r['booking_code']} has been cancelled"
+                + (f" and {money(r['refunded_deposit'])} of deposit refunded." if r["refunded_deposit"] else "; there was no deposit.")
             ),
             lambda a, r: (
                 f"I've told the restaurant that {r['booking_code']} is off."
@@ -546,7 +557,7 @@ class Dining(Domain):
             "put us on the waiting list of {restaurant}[ for {date}][, {guests}]",
             "add my name to the queue at {restaurant}[ on {date}][ for {guests}]",
             "have {restaurant} note us in case a table frees up[ on {date}][ for {guests}]",
-            "see that we're next in line at {restaurant}[ on {date}][ with {guests}]",
+            "reserve a spot in the queue at {restaurant}[ on {date}][ for {guests}]",
         ),
         questions=(
             "Can we get on the waiting list at {restaurant} for {date}? There'd be {guests}.",

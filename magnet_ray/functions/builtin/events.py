@@ -230,6 +230,10 @@ OrderCode = Annotated[
 ]
 
 
+def _seats(r: Any) -> str:
+    return "it is sold out" if r["status"] == "sold out" else "there are still seats"
+
+
 def _dated(r: Any) -> list[str]:
     return [f"{x['event']} at the {x['venue']} on {day(x['date'])}" for x in r["events"]]
 
@@ -311,7 +315,7 @@ class Events(Domain):
             "find {genre} shows[ up to {last_day}][ with tickets for {max_price} or less]",
             "see what {genre} is on[ before the end of {last_day}][ that doesn't cost over {max_price}]",
             "look for {genre} nights out[ for {max_price} at most][, no later than {last_day}]",
-            "put together the {genre} programme for me[ until {last_day}][, leaving out whatever starts above {max_price}]",
+            "put together the {genre} programme for me[ until {last_day}][, leaving out whatever costs more than {max_price}]",
         ),
         questions=(
             "What {genre} events are coming up[ until {last_day}][ for {max_price} or under]?",
@@ -327,8 +331,8 @@ class Events(Domain):
                 f"{listing([t + ' (from ' + money(x['price_from']) + ')' for t, x in zip(_dated(r), r['events'], strict=True)])}."
             ),
             lambda a, r: (
-                f"If you like {a['genre']}, you can go to {listing(_dated(r), conjunction='or')}. Tickets start at "
-                f"{money(min(x['price_from'] for x in r['events']))}."
+                f"If you like {a['genre']}, you can go to {listing(_dated(r), conjunction='or')}. Tickets {'cost' if len(r['events']) == 1 else 'start at'} "
+                f"{money(min(x['price_from'] for x in r['events']))}{' and up' if len(r['events']) == 1 else ''}."
             ),
             lambda a, r: (
                 f"On the {a['genre']} programme: "
@@ -376,18 +380,16 @@ class Events(Domain):
         deed="look up a show",
         tells=(
             lambda a, r: (
-                f"{r['event']} is on at the {r['venue']} on {day(r['date'])} at {clock(r['starts'])}; doors open at "
-                f"{clock(r['doors_open'])}. It lasts {plural(r['duration_minutes'], 'minute')}, the minimum age is {r['minimum_age']}, "
-                f"and it is {r['status']}."
+                f"{r['event']} is on at the {r['venue']} on {day(r['date'])} at {clock(r['starts'])}; doors open at {clock(r['doors_open'])}. It lasts "
+                f"{plural(r['duration_minutes'], 'minute')}, the minimum age is {r['minimum_age']}, and {_seats(r)}."
             ),
             lambda a, r: (
-                f"Doors for {r['event']} open at {clock(r['doors_open'])} on {day(r['date'])} and it begins at {clock(r['starts'])} at "
-                f"the {r['venue']}. You have to be at least {r['minimum_age']}. The show is {r['status']}."
+                f"Doors for {r['event']} open at {clock(r['doors_open'])} on {day(r['date'])} at the {r['venue']}; it begins at {clock(r['starts'])} and takes "
+                f"{plural(r['duration_minutes'], 'minute')}. You have to be at least {r['minimum_age']}, and {_seats(r)}."
             ),
             lambda a, r: (
-                f"Allow {plural(r['duration_minutes'], 'minute')} for {r['event']}, which starts at {clock(r['starts'])} on "
-                f"{day(r['date'])}. It is shown at the {r['venue']}, visitors must be {r['minimum_age']} or older, and at the moment it "
-                f"is {r['status']}."
+                f"Allow {plural(r['duration_minutes'], 'minute')} for {r['event']} at the {r['venue']}. It starts at {clock(r['starts'])} on {day(r['date'])}, with doors "
+                f"from {clock(r['doors_open'])}; visitors must be {r['minimum_age']} or older, and {_seats(r)}."
             ),
         ),
     )
@@ -431,8 +433,8 @@ class Events(Domain):
                 f"{listing([plural(x['seats_left'], 'seat') + ' in the ' + x['section'] + ' at ' + money(x['price']) for x in r['sections']])}."
             ),
             lambda a, r: (
-                f"Seats are left in the {listing([x['section'] + ' (' + money(x['price']) + ')' for x in r['sections']])}; the cheapest "
-                f"ticket for {r['event']} is {money(min(x['price'] for x in r['sections']))}."
+                f"Seats are left in the {listing([x['section'] + ' (' + str(x['seats_left']) + ' at ' + money(x['price']) + ')' for x in r['sections']])}; "
+                f"the cheapest ticket for {r['event']} is {money(min(x['price'] for x in r['sections']))}."
             ),
         ),
     )
@@ -500,7 +502,7 @@ class Events(Domain):
         questions=(
             "Which shows am I going to, and where do I sit?",
             "Have I still got concert or theatre tickets for the coming weeks?",
-            "How much have I spent on shows that are yet to come?",
+            "For which shows do I already have seats, and when are they?",
         ),
         things=("ticket order of mine", "order for a show"),
         noun="ticket order",
@@ -508,22 +510,21 @@ class Events(Domain):
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['orders']), 'order')}: "
-                f"{listing([x['event'] + ' on ' + day(x['date']) + ' (' + x['order_code'] + ', ' + plural(x['tickets'], 'ticket') + ')' for x in r['orders']])}."
+                f"{listing([x['event'] + ' on ' + day(x['date']) + ' (' + x['order_code'] + ', ' + plural(x['tickets'], 'ticket') + ' in the ' + x['section'] + ')' for x in r['orders']])}."
             ),
             lambda a, r: (
-                "You're going to "
-                f"{listing([x['event'] + ' with ' + plural(x['tickets'], 'seat') + ' in the ' + x['section'] for x in r['orders']])}."
+                f"You're going to {listing([x['event'] + ' on ' + day(x['date']) + ' with ' + plural(x['tickets'], 'seat') + ' in the ' + x['section'] for x in r['orders']])}."
             ),
             lambda a, r: (
                 f"Orders worth {money(sum(x['total_price'] for x in r['orders']))} are in your account: "
-                f"{listing([x['order_code'] + ' for ' + x['event'] + ' (' + money(x['total_price']) + ')' for x in r['orders']])}."
+                f"{listing([x['order_code'] + ' for ' + x['event'] + ' on ' + day(x['date']) + ' (' + x['section'] + ', ' + money(x['total_price']) + ')' for x in r['orders']])}."
             ),
         ),
     )
     def list_show_orders(self) -> OrderList:
         """List the user's ticket orders for coming shows."""
         require(self.state["orders"], "There are no ticket orders.")
-        return OrderList(orders=[self._order(code) for code in self.state["orders"]])
+        return OrderList(orders=sorted(map(self._order, self.state["orders"]), key=lambda x: x["date"]))
 
     @tool(
         asks=(
@@ -596,7 +597,7 @@ class Events(Domain):
         ),
         questions=(
             "We can't make it to the show and want to return {order_code}[, {tickets} to be exact].",
-            "I have to give up[ {tickets} of] {order_code}, so please get me the refund.",
+            "Plans fell through: get us the refund for[ {tickets} of] {order_code}.",
             "There's no one to go with me, so {order_code} should go back[, at least {tickets}].",
         ),
         noun="refund",
@@ -736,8 +737,7 @@ class Events(Domain):
                 f"{listing([t + ' (' + str(x['people_waiting']) + ' waiting)' for t, x in zip(_dated(r), r['events'], strict=True)])}."
             ),
             lambda a, r: (
-                f"No seats are left for {listing([x['event'] + ' on ' + day(x['date']) for x in r['events']], conjunction='or')}. The "
-                f"shortest line is {min(x['people_waiting'] for x in r['events'])} long."
+                f"No seats are left for {listing([x['event'] + ' on ' + day(x['date']) + ' (' + str(x['people_waiting']) + ' waiting)' for x in r['events']], conjunction='or')}."
             ),
             lambda a, r: (
                 f"People are waiting for {listing([x['event'] + ' (' + str(x['people_waiting']) + ' in line)' for x in r['events']])}, "
@@ -780,7 +780,7 @@ class Events(Domain):
     )
     def queue_for_returns(
         self,
-        event: Annotated[str, Argument(description="Title of a sold-out show.", noun="sold-out show", pick=_sold_out_event)],
+        event: Annotated[str, Argument(description="Title of a sold-out show.", noun="show", pick=_sold_out_event)],
         tickets: Annotated[
             int, Argument(description="Number of tickets wanted.", noun="number of tickets", word="{} ticket(s)", low=1, high=4)
         ],

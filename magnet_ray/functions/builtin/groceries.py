@@ -206,7 +206,7 @@ def _max_minutes(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 def _max_price(domain: Domain, rng: Random, chosen: Any) -> Any:
     cheapest = min((x["price"] for x in domain.state["products"].values() if x["aisle"] == chosen.get("aisle")), default=1)
-    return rng.choice([limit for limit in (2, 2.5, 3, 4, 5, 6, 8, 10) if limit >= cheapest])
+    return rng.choice([limit for limit in (2, 3, 4, 5, 6, 8, 10) if limit >= cheapest])
 
 
 def _order_number(domain: Domain, rng: Random, chosen: Any) -> Any:
@@ -219,7 +219,9 @@ def _delivery_date(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _window_start(domain: Domain, rng: Random, chosen: Any) -> Any:
-    return rng.choice(sorted(domain.state["windows"].get(chosen.get("date"), {})) or sorted(WINDOWS))
+    order = domain.state["orders"].get(chosen.get("order_number"), {"date": "", "window_start": ""})
+    own = order["window_start"] if order["date"] == chosen.get("date") else ""
+    return rng.choice(sorted({*domain.state["windows"].get(chosen.get("date"), ())} - {own}) or sorted(WINDOWS))
 
 
 Product = Annotated[str, Argument(description="Name of the product, as the shop lists it.", noun="product", pick=_product)]
@@ -322,7 +324,7 @@ class Groceries(Domain):
             "browse {aisle}[ below {max_price}] and give me the prices",
             "look along the shelves of {aisle}[, nothing dearer than {max_price}]",
             "check which products from {aisle} are in stock[ at no more than {max_price}]",
-            "list all that {aisle} has to offer[ at {max_price} or less]",
+            "list everything on offer in {aisle}[ at {max_price} or less]",
         ),
         questions=(
             "What is there in {aisle}[ for under {max_price}]?",
@@ -341,7 +343,12 @@ class Groceries(Domain):
                 f"From {r['aisle']}, {plural(len(r['products']), 'product')} {'fits' if len(r['products']) == 1 else 'fit'}: {listing([x['product'] + ' (' + money(x['price']) + ', ' + str(x['in_stock']) + ' in stock)' for x in r['products']], limit=8)}."
             ),
             lambda a, r: (
-                f"The cheapest in {r['aisle']} is {min(r['products'], key=lambda x: x['price'])['product']} for {money(min(x['price'] for x in r['products']))}. The whole choice: {listing([x['product'] for x in r['products']], limit=8)}."
+                f"The cheapest in {r['aisle']} is {min(r['products'], key=lambda x: x['price'])['product']} for {money(min(x['price'] for x in r['products']))}."
+                + (
+                    f" The whole choice: {listing([x['product'] + ' (' + money(x['price']) + ')' for x in r['products']], limit=8)}."
+                    if len(r["products"]) > 1
+                    else " There's nothing else."
+                )
             ),
         ),
     )
@@ -367,14 +374,14 @@ class Groceries(Domain):
             "tell me what's in {basket} so far",
             "go through {basket} and add up the total",
             "show me everything I've put in {basket}",
-            "check what {basket} comes to",
+            "check the total of {basket}",
             "read me the contents of {basket}",
         ),
         questions=(
-            "How much is {basket} at the moment, and what's in there?",
+            "What would I pay for {basket} at the moment, and what's in there?",
             "What have I put into {basket} already?",
             "Before I order, what's sitting in {basket}?",
-            "I've lost track of {basket} — what does it hold?",
+            "I've lost track of {basket} — what's in there?",
         ),
         things=("item in {basket}", "product sitting in {basket}"),
         noun="item",
@@ -425,7 +432,8 @@ class Groceries(Domain):
                 f"For {day(r['date'])} there {'is' if len(r['windows']) == 1 else 'are'} {plural(len(r['windows']), 'window')} left, starting at {listing([clock(x['window_start']) + ' for ' + money(x['fee']) for x in r['windows']], limit=8)}."
             ),
             lambda a, r: (
-                f"The cheapest slot on {day(r['date'])} begins at {clock(min(r['windows'], key=lambda x: x['fee'])['window_start'])} and costs {money(min(x['fee'] for x in r['windows']))}. All starting times still open: {listing([clock(x['window_start']) for x in r['windows']], limit=8)}."
+                f"The cheapest slot on {day(r['date'])} begins at {clock(min(r['windows'], key=lambda x: x['fee'])['window_start'])}. All that's open: "
+                f"{listing([clock(x['window_start']) + ' at ' + money(x['fee']) for x in r['windows']], limit=8)}."
             ),
         ),
     )
@@ -437,8 +445,8 @@ class Groceries(Domain):
 
     @tool(
         asks=(
-            "suggest something to cook[ that takes no more than {max_minutes}][, {diet} if possible]",
-            "give me a few dinner ideas[ ready within {max_minutes}][, {diet} ones please]",
+            "suggest something to cook[ that takes no more than {max_minutes}][ and is {diet}]",
+            "give me a few[ {diet}] dinner ideas[ ready within {max_minutes}]",
             "pick out some recipes[ for {max_minutes} or less][ that are {diet}]",
             "find dishes I could make tonight[ in {max_minutes}][, all {diet}]",
             "come up with meals to cook[ within {max_minutes}][ that suit a household eating {diet}]",
@@ -563,7 +571,7 @@ class Groceries(Domain):
         ),
         things=("grocery delivery I'm expecting", "grocery order of mine"),
         noun="order",
-        deed="list your grocery orders",
+        deed="list grocery orders",
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['orders']), 'order')} coming: {listing([x['order_number'] + ' on ' + moment(x['due_at']) + ' (' + money(x['total']) + ')' for x in r['orders']], limit=8)}."
@@ -573,7 +581,10 @@ class Groceries(Domain):
                 for x in r["orders"]
             ),
             lambda a, r: (
-                f"Next to arrive is {min(r['orders'], key=lambda x: x['due_at'])['order_number']}, on {moment(min(x['due_at'] for x in r['orders']))}. All open orders together come to {money(round(sum(x['total'] for x in r['orders']), 2))}."
+                f"Next to arrive is {min(r['orders'], key=lambda x: x['due_at'])['order_number']}. On their way: "
+                f"{listing(['the ' + x['basket'] + ' basket as ' + x['order_number'] + ' on ' + moment(x['due_at']) for x in r['orders']], limit=6)}, {money(round(sum(x['total'] for x in r['orders']), 2))} altogether."
+                if len(r["orders"]) > 1
+                else f"Only {r['orders'][0]['order_number']} is on its way, due on {moment(r['orders'][0]['due_at'])} for {money(r['orders'][0]['total'])}."
             ),
         ),
     )
@@ -581,7 +592,7 @@ class Groceries(Domain):
         """List the grocery orders still to be delivered, with the start of the delivery window and the total."""
         found = [
             OpenOrder(order_number=code, basket=x["basket"], due_at=f"{x['date']}T{x['window_start']}", total=x["total"])
-            for code, x in self.state["orders"].items()
+            for code, x in sorted(self.state["orders"].items(), key=lambda item: (item[1]["date"], item[1]["window_start"]))
         ]
         require(found, "There are no open grocery orders.")
         return {"orders": found}
@@ -589,13 +600,13 @@ class Groceries(Domain):
     @tool(
         asks=(
             "put {quantity} of {product} into {basket}",
-            "add {product} to {basket}[, {quantity} please]",
+            "add {product} to {basket}[, {quantity} in all]",
             "drop {quantity} of {product} in {basket}",
-            "make room for {product} in {basket}[: {quantity}, please]",
+            "make room for {product} in {basket}[, {quantity} to be precise]",
             "stock {basket} with {product}[, {quantity} in all]",
         ),
         questions=(
-            "We're out of {product}, so {basket} needs {quantity}.",
+            "We're out of {product}, so please put {quantity} in {basket}.",
             "I could do with {product}, {quantity} to be exact, in {basket}.",
             "There should be {quantity} of {product} in {basket} as well.",
             "Would you throw {product} into {basket}, say {quantity}?",
@@ -733,12 +744,12 @@ class Groceries(Domain):
             "order {basket} for delivery on {date} at {window_start}",
             "have {basket} delivered[ on {date}][, arriving from {window_start}]",
             "send {basket} out for delivery[ on {date}][ in the window from {window_start}]",
-            "place the order for {basket}[ and have it brought on {date}][, delivery from {window_start}]",
+            "place the order for {basket}[, to be brought on {date}][, delivery from {window_start}]",
             "check out {basket} for {date}[ with delivery from {window_start}]",
         ),
         questions=(
             "Please let {basket} arrive on {date} from {window_start}.",
-            "I'm done filling {basket}; deliver it on {date} at {window_start}.",
+            "I'm done filling {basket}; the delivery should come on {date} at {window_start}.",
             "Ready to order {basket}, and {date} at {window_start} works for the delivery.",
             "Could everything in {basket} come on {date}, starting at {window_start}?",
         ),
@@ -796,6 +807,7 @@ class Groceries(Domain):
         """Move an open grocery order to another delivery window at no charge."""
         require(order_number in self.state["orders"], f"There is no open order {order_number!r}.")
         fee, x = self._fee(date, window_start), self.state["orders"][order_number]
+        require((x["date"], x["window_start"]) != (date, window_start), f"Order {order_number} comes in that window already.")
         del self.state["windows"][date][window_start]
         if x["date"] in self.state["windows"]:
             self.state["windows"][x["date"]][x["window_start"]] = fee

@@ -28,7 +28,15 @@ CLASS_NAMES: Mapping[str, tuple[str, ...]] = {
     "boxing": ("Bag Work", "Footwork First", "Round Twelve", "Boxing Basics"),
     "swimming": ("Lane Club", "Aqua Fit", "Stroke Clinic", "Deep Water"),
     "dance": ("Salsa Hour", "Barefoot Jazz", "Street Steps", "Bollywood Burn"),
-    "strength training": ("Kettlebell Club", "Iron Lunch", "Heavy Tuesday", "Barbell School"),
+    "strength training": ("Kettlebell Club", "Iron Lunch", "Heavy Lifting", "Barbell School"),
+}
+CLASS_HOURS = {
+    "Morning Stretch": ("07:00", "08:00", "09:00"),
+    "Sunrise Ride": ("07:00", "08:00"),
+    "Candlelight Yoga": ("19:00", "20:00"),
+    "Disco Spin": ("18:00", "19:00", "20:00"),
+    "Lunchtime Pilates": ("12:30",),
+    "Iron Lunch": ("12:30",),
 }
 TRAINERS = (
     "Marcus Dahl",
@@ -53,6 +61,7 @@ PLANS = (
     ("Premium", 80, 120, 6),
 )
 AREAS = ("entrance", "pool", "weights room")
+Plan = Literal["Off-Peak", "Basic", "Swim and Sauna", "All Classes", "Family", "Premium"]
 TIMES = ("07:00", "08:00", "09:00", "11:00", "12:30", "15:00", "17:00", "18:00", "19:00", "20:00")
 
 
@@ -229,9 +238,10 @@ def _free_locker(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _free_times(state: State, trainer: str, when: str) -> list[str]:
-    """Times at which a trainer is on the rota and not taken; a different pattern every day."""
+    """Times at which a trainer is on the rota and the member has no session yet; a different pattern every day."""
     rota, ordinal = state["trainers"][trainer]["rota"], date.fromisoformat(when).toordinal()
-    taken = {x["time"] for x in state["sessions"].values() if x["trainer"] == trainer and x["date"] == when}
+    taken = {x["time"] for x in state["sessions"].values() if x["date"] == when}
+    taken |= {state["classes"][name]["time"] for name in state["joined"] if state["classes"][name]["date"] == when}
     return [time for index, time in enumerate(TIMES) if (index * 4 + ordinal * 3 + rota) % 7 < 4 and time not in taken]
 
 
@@ -241,6 +251,11 @@ def _free_time(domain: Domain, rng: Random, chosen: Any) -> Any:
     if trainer not in domain.state["trainers"] or not when:
         return rng.choice(TIMES)
     return rng.choice(_free_times(domain.state, trainer, when) or TIMES)
+
+
+def _plan(x: Any) -> str:
+    passes = plural(x["guest_passes"], "guest pass", "guest passes") if x["guest_passes"] else "no guest passes"
+    return f"{x['plan']} at {money(x['monthly_price'])} a month ({passes})"
 
 
 Trainer = Annotated[str, Argument(description="Full name of the personal trainer.", noun="trainer", pick=_trainer)]
@@ -282,7 +297,7 @@ class Gym(Domain):
                     "activity": activity,
                     "trainer": rng.choice(names),
                     "date": (today + timedelta(days=rng.randint(1, 9))).isoformat(),
-                    "time": rng.choice(TIMES),
+                    "time": rng.choice(CLASS_HOURS.get(class_name, TIMES)),
                     "duration_minutes": rng.choice((30, 40, 45, 50, 60, 75, 90)),
                     "price": rng.randint(13, 28),
                     "places_left": rng.randint(2, 14),
@@ -303,7 +318,7 @@ class Gym(Domain):
             price = state["trainers"][trainer]["price"]
             state["sessions"][domain.issue("PTS")] = {"trainer": trainer, "date": when, "time": time, "price": price}
         prices = {area: rng.randint(5, 16) for area in AREAS}
-        for number_on_door in rng.sample(range(11, 99), 9):
+        for number_on_door in rng.sample(range(11, 99), 6):
             area = AREAS[number_on_door % 3]
             price = prices[area] + number_on_door % 4
             state["lockers"][f"{'EPW'[number_on_door % 3]}{number_on_door}"] = {"area": area, "monthly_price": price, "rented_until": ""}
@@ -321,7 +336,7 @@ class Gym(Domain):
     def _require_free(self, trainer: str, when: str, time: str) -> None:
         require(_day_of(when) >= self.today, f"{when} is in the past.")
         free = _free_times(self.state, trainer, when)
-        require(time in free, f"{trainer} is not free at {time} on {when}; free times: {', '.join(free) or 'none'}.")
+        require(time in free, f"{trainer} or the member is taken at {time} on {when}; free times: {', '.join(free) or 'none'}.")
 
     def _session(self, code: str) -> TrainerSession:
         x = self.state["sessions"][code]
@@ -330,7 +345,7 @@ class Gym(Domain):
     @tool(
         asks=(
             "find {activity} classes[ for {max_price} or less][ that last no longer than {max_minutes}]",
-            "see which {activity} sessions are coming up[ at under {max_price}][, lasting {max_minutes} at most]",
+            "see which {activity} sessions are coming up[ at {max_price} or less][, lasting {max_minutes} at most]",
             "look through the group timetable for {activity}[, up to {max_price}][, within {max_minutes}]",
             "check what the gym runs[ in the way of {activity}][ for {max_price} at most][, not going over {max_minutes}]",
             "recommend some {activity} at the gym[ for under {max_price}][, {max_minutes} or shorter]",
@@ -338,7 +353,7 @@ class Gym(Domain):
         questions=(
             "What {activity} classes are on this week[ for at most {max_price}][, taking {max_minutes} or less]?",
             "Is there any {activity} on the timetable[ for less than {max_price}][, no longer than {max_minutes}]?",
-            "My weekends could do with some {activity}[, provided it costs {max_price} or less][, and it should be over within {max_minutes}].",
+            "My weekends could do with some {activity}[ for {max_price} or less][, over within {max_minutes}].",
             "Which {activity} groups could I still get into[ for {max_price}][, finishing within {max_minutes}]?",
         ),
         things=("{activity} class", "{activity} session on the timetable"),
@@ -353,7 +368,7 @@ class Gym(Domain):
             ),
             lambda a, r: (
                 f"The timetable has {plural(len(r['classes']), a['activity'] + ' class')}: {listing([x['class_name'] + ' on ' + day(x['date']) + ' (' + (plural(x['places_left'], 'place') if x['places_left'] else 'no places') + ' left)' for x in r['classes']])}. "
-                f"Prices start at {money(min(x['price'] for x in r['classes']))}."
+                f"{'It costs' if len(r['classes']) == 1 else 'Prices start at'} {money(min(x['price'] for x in r['classes']))}."
             ),
         ),
     )
@@ -392,16 +407,16 @@ class Gym(Domain):
             "sign me up for {class_name}",
             "save me a place in {class_name}",
             "put me on the list for {class_name}",
-            "get me into {class_name} before it fills up",
+            "get me into {class_name} before there's no room left",
         ),
         questions=(
             "I'd love to take part in {class_name}.",
             "Is there still room for me in {class_name}?",
             "Count me in for {class_name}, please.",
-            "A friend is dragging me along to {class_name}, so I need a place.",
+            "A friend talked me into {class_name}, so please sign me up.",
         ),
         noun="place",
-        deed="sign you up for a class",
+        deed="book a place in a class",
         tells=(
             lambda a, r: f"You have a place in {r['class_name']} on {day(r['date'])} at {clock(r['time'])}, for {money(r['price'])}.",
             lambda a, r: (
@@ -443,12 +458,12 @@ class Gym(Domain):
             "sign me out of {class_name}, my knee is acting up",
         ),
         questions=(
-            "I won't make it to {class_name} this time.",
-            "Would I get my money back if I skipped {class_name}? If so, take me out.",
+            "I won't make it to {class_name}, so please free my spot.",
+            "Since I'm skipping {class_name}, please take me out and refund what you can.",
             "Work got in the way, so I have to drop out of {class_name}.",
         ),
         noun="refund",
-        deed="take you off a class list",
+        deed="give up a place in a class",
         tells=(
             lambda a, r: (
                 f"You're off the list for {r['class_name']} on {day(r['date'])}"
@@ -467,7 +482,7 @@ class Gym(Domain):
     def leave_class(
         self,
         class_name: Annotated[
-            str, Argument(description="Name of a group class that the member has joined.", noun="joined class", pick=_joined_class)
+            str, Argument(description="Name of a group class that the member has joined.", noun="class", pick=_joined_class)
         ],
     ) -> LeftClass:
         """Give up a place in a group class; the price is refunded until the day before."""
@@ -492,7 +507,7 @@ class Gym(Domain):
         ),
         things=("class I've joined", "workout I have booked"),
         noun="gym booking",
-        deed="list your gym bookings",
+        deed="list gym bookings",
         tells=(
             lambda a, r: (
                 (
@@ -516,9 +531,8 @@ class Gym(Domain):
                 + "."
             ),
             lambda a, r: (
-                f"You have {plural(len(r['joined_classes']), 'class') if r['joined_classes'] else 'no classes'} and {plural(len(r['trainer_sessions']), 'trainer session') if r['trainer_sessions'] else 'no trainer sessions'} ahead, "
-                f"worth {money(sum(x['price'] for x in [*r['joined_classes'], *r['trainer_sessions']]))}. "
-                f"The next one is on {day(min(x['date'] for x in [*r['joined_classes'], *r['trainer_sessions']]))}."
+                f"Ahead of you: {listing([x['class_name'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['joined_classes']] + ['session ' + x['session_code'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['trainer_sessions']], limit=9)}. "
+                f"In all that costs {money(sum(x['price'] for x in r['joined_classes'] + r['trainer_sessions']))}."
             ),
         ),
     )
@@ -582,15 +596,15 @@ class Gym(Domain):
 
     @tool(
         asks=(
-            "see when {trainer} is free for a session on {date}",
+            "see when I could have a session with {trainer} on {date}",
             "check the open training slots of {trainer} for {date}",
             "find a gap in the schedule of {trainer}[ on {date}]",
             "tell me which hours on {date} I could train with {trainer}",
         ),
         questions=(
-            "Does {trainer} take clients on {date}, and when?",
+            "Could I still train with {trainer} on {date}, and when?",
             "At what times on {date} could {trainer} fit me in?",
-            "How booked up is {trainer} on {date}?",
+            "How much time is left with {trainer} on {date}?",
         ),
         things=("free hour of {trainer} on {date}",),
         noun="training slot",
@@ -626,7 +640,7 @@ class Gym(Domain):
         questions=(
             "I want to work out with {trainer}[ on {date}][ at {time}].",
             "Would {trainer} coach me[ on {date}][ at {time}]?",
-            "Let's make it {trainer} for my next personal session[, on {date}][ at {time}].",
+            "For my next personal session I'd like {trainer}[ on {date}][ at {time}].",
         ),
         noun="training session",
         deed="book a trainer",
@@ -653,12 +667,12 @@ class Gym(Domain):
             "push {session_code}[ to {date}][, starting at {time}]",
             "rearrange {session_code}[ for {date}][, with a start at {time}]",
             "have the trainer switch {session_code}[ to {date}][, beginning at {time}]",
-            "swap the slot of {session_code} for another one[ on {date}][ at {time}]",
+            "find another slot for {session_code}[ on {date}][ at {time}]",
         ),
         questions=(
             "I need another hour for {session_code}[, best on {date}][, ideally at {time}].",
             "Could {session_code} happen in another slot[ on {date}][ at {time}]?",
-            "A meeting clashes with {session_code}, so please put it off[ until {date}][, starting at {time}].",
+            "A meeting clashes with {session_code}, so I need a new date[, namely {date}][, starting at {time}].",
         ),
         noun="new session time",
         deed="reschedule a trainer session",
@@ -709,15 +723,16 @@ class Gym(Domain):
         deed="list membership plans",
         tells=(
             lambda a, r: (
-                f"The plans are {listing([x['plan'] + ' at ' + money(x['monthly_price']) + ' a month' for x in r['plans']], limit=6)}. You're on {next(x['plan'] for x in r['plans'] if x['current'])}."
+                f"The plans are {listing([_plan(x) for x in r['plans']], limit=6)}."
+                + "".join(f" You're on {x['plan']}." for x in r["plans"] if x["current"])
             ),
             lambda a, r: (
                 f"You pay {money(next(x['monthly_price'] for x in r['plans'] if x['current']))} a month for {next(x['plan'] for x in r['plans'] if x['current'])}. "
                 f"The alternatives: {listing([x['plan'] + ' (' + money(x['monthly_price']) + ', ' + (plural(x['guest_passes'], 'guest pass') if x['guest_passes'] else 'no guest passes') + ')' for x in r['plans'] if not x['current']], limit=6)}."
             ),
             lambda a, r: (
-                f"There are {plural(len(r['plans']), 'plan')}, from {min(r['plans'], key=lambda x: x['monthly_price'])['plan']} at {money(min(x['monthly_price'] for x in r['plans']))} "
-                f"to {max(r['plans'], key=lambda x: x['monthly_price'])['plan']} at {money(max(x['monthly_price'] for x in r['plans']))}; yours is {next(x['plan'] for x in r['plans'] if x['current'])}."
+                f"There are {plural(len(r['plans']), 'plan')}; yours is {next(x['plan'] for x in r['plans'] if x['current'])}. "
+                f"The whole list by price: {listing([_plan(x) for x in sorted(r['plans'], key=lambda x: x['monthly_price'])], limit=6)}."
             ),
         ),
     )
@@ -737,17 +752,17 @@ class Gym(Domain):
     @tool(
         asks=(
             "switch my membership to {plan}[ from {starts_on}]",
-            "put me on {plan}[ as of {starts_on}]",
+            "put me on {plan} at the gym[ as of {starts_on}]",
             "change my gym contract to {plan}[, effective {starts_on}]",
             "move my membership over to {plan}[, starting {starts_on}]",
         ),
         questions=(
-            "I think {plan} suits me better, so please change me over[ on {starts_on}].",
-            "Could my membership become {plan}[ from {starts_on} on]?",
+            "I'd be better off with {plan}, so please change me over[ on {starts_on}].",
+            "Could I have {plan} as my membership[ from {starts_on} on]?",
             "My present plan isn't right any more; {plan} would be[, from {starts_on}].",
         ),
         noun="membership change",
-        deed="change your membership",
+        deed="change a gym membership",
         tells=(
             lambda a, r: (
                 f"From {day(r['starts_on'])} you're on {r['plan']} instead of {r['previous_plan']}, at {money(r['monthly_price'])} a month."
@@ -767,7 +782,7 @@ class Gym(Domain):
     )
     def switch_membership(
         self,
-        plan: Annotated[str, Argument(description="Name of the membership plan.", noun="plan", pick=_other_plan)],
+        plan: Annotated[Plan, Argument(description="Name of the membership plan.", noun="plan", word="the {} plan", pick=_other_plan)],
         starts_on: Annotated[
             str | None,
             Argument(
@@ -835,11 +850,11 @@ class Gym(Domain):
             "rent {locker} for me[ for {months}]",
             "reserve {locker} in my name[ for {months}]",
             "let me have {locker}[ over the next {months}]",
-            "assign {locker} to me[ for {months}], please",
+            "assign {locker} to me[ for {months}]",
         ),
         questions=(
             "I'll take {locker}[ for {months}].",
-            "Would {locker} be mine if I paid[ for {months}] right away? Then go ahead.",
+            "I'd pay right away if I can have {locker}[ for {months}].",
             "Carrying my shoes around is a nuisance, so give me {locker}[ for {months}].",
         ),
         noun="locker rental",

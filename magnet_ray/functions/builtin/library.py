@@ -249,10 +249,14 @@ BorrowedTitle = Annotated[
     str,
     Argument(
         description="Title of a book that the reader has on loan.",
-        noun="borrowed book",
+        noun="book",
         pick=_title_where(lambda state, book_title: book_title in state["loans"]),
     ),
 ]
+
+
+def _renewals(x: Any) -> str:
+    return f"{plural(x['renewals_left'], 'renewal')} left" if x["renewals_left"] else "no renewals left"
 
 
 class Library(Domain):
@@ -400,7 +404,7 @@ class Library(Domain):
         ),
         questions=(
             "What does the library own by {author}?",
-            "Are there any books by {author} on your shelves?",
+            "Do you have anything by {author} on your shelves?",
             "A friend keeps recommending {author} — which titles are in the catalogue?",
         ),
         things=("book by {author}", "title written by {author}"),
@@ -437,7 +441,7 @@ class Library(Domain):
         questions=(
             "Where could I get hold of {book_title}?",
             "Does any branch have {book_title} in at the moment?",
-            "Which libraries nearby still have {book_title}, and how far away are they?",
+            "Which libraries nearby still have {book_title}?",
         ),
         things=("branch that has {book_title}", "library with {book_title} on the shelf"),
         noun="branch",
@@ -452,7 +456,12 @@ class Library(Domain):
             ),
             lambda a, r: (
                 f"The closest copy of {r['book_title']} is at {min(r['branches'], key=lambda x: x['distance_km'])['branch']}, "
-                f"{number(min(x['distance_km'] for x in r['branches']))} km away. In all, {plural(len(r['branches']), 'branch')} {'has' if len(r['branches']) == 1 else 'have'} it in."
+                f"{number(min(x['distance_km'] for x in r['branches']))} km away."
+                + (
+                    f" Branches that have it in: {listing([x['branch'] for x in r['branches']])}."
+                    if len(r["branches"]) > 1
+                    else " No other branch has it in."
+                )
             ),
         ),
     )
@@ -495,8 +504,7 @@ class Library(Domain):
                 f"You have {plural(len(r['loans']), 'book')} out: {listing([x['book_title'] + ' (due ' + day(x['due_date']) + ')' for x in r['loans']], limit=6)}."
             ),
             lambda a, r: (
-                f"On your card {'is' if len(r['loans']) == 1 else 'are'} {listing([x['book_title'] + ' (' + (plural(x['renewals_left'], 'renewal') if x['renewals_left'] else 'no renewals') + ' left)' for x in r['loans']], limit=6)}. "
-                f"The first one due is {min(r['loans'], key=lambda x: x['due_date'])['book_title']}, on {day(min(x['due_date'] for x in r['loans']))}."
+                f"On your card are {listing([x['book_title'] + ' until ' + day(x['due_date']) + ' (' + _renewals(x) + ')' for x in r['loans']], limit=8)}."
             ),
             lambda a, r: (
                 "Still at home with you: "
@@ -509,7 +517,7 @@ class Library(Domain):
         """List the reader's books on loan with due date and renewals left."""
         found: list[Loan] = [
             {"book_title": book_title, "branch": x["branch"], "due_date": x["due_date"], "renewals_left": x["renewals_left"]}
-            for book_title, x in self.state["loans"].items()
+            for book_title, x in sorted(self.state["loans"].items(), key=lambda item: item[1]["due_date"])
         ]
         require(found, "There are no books on loan.")
         return {"loans": found}
@@ -531,14 +539,13 @@ class Library(Domain):
         deed="list holds",
         tells=(
             lambda a, r: (
-                f"You're waiting for {plural(len(r['holds']), 'book')}: {listing([x['book_title'] + ' (' + x['hold_code'] + ', number ' + str(x['queue_position']) + ' in the queue)' for x in r['holds']], limit=6)}."
+                f"You're waiting for {plural(len(r['holds']), 'book')}: {listing([x['book_title'] + ' at ' + x['branch'] + ' (' + x['hold_code'] + ', number ' + str(x['queue_position']) + ' in the queue)' for x in r['holds']], limit=8)}."
             ),
             lambda a, r: (
-                f"Your holds: {listing([x['book_title'] + ' at ' + x['branch'] + ' (expected ' + day(x['expected_on']) + ')' for x in r['holds']], limit=6)}."
+                f"Your holds: {listing([x['book_title'] + ' at ' + x['branch'] + ' (number ' + str(x['queue_position']) + ' in line, expected ' + day(x['expected_on']) + ')' for x in r['holds']], limit=8)}."
             ),
             lambda a, r: (
-                f"{'One hold is' if len(r['holds']) == 1 else plural(len(r['holds']), 'hold') + ' are'} on your card. Next to come in should be "
-                f"{min(r['holds'], key=lambda x: x['expected_on'])['book_title']}, around {day(min(x['expected_on'] for x in r['holds']))}."
+                f"{plural(len(r['holds']), 'hold is', 'holds are')} on your card: {listing([x['book_title'] + ' at ' + x['branch'] + ' around ' + day(x['expected_on']) + ' (' + x['hold_code'] + ', place ' + str(x['queue_position']) + ')' for x in r['holds']], limit=8)}."
             ),
         ),
     )
@@ -577,8 +584,8 @@ class Library(Domain):
                 f"You owe {money(r['total_owed'])} in all: {listing([money(x['amount']) + ' for ' + x['reason'] + ' (' + x['charge_code'] + ')' for x in r['charges']], limit=6)}."
             ),
             lambda a, r: (
-                f"There {'is one open charge' if len(r['charges']) == 1 else 'are ' + plural(len(r['charges']), 'open charge')} on your card, {money(r['total_owed'])} together. "
-                f"The largest is {money(max(x['amount'] for x in r['charges']))} for {max(r['charges'], key=lambda x: x['amount'])['reason']}."
+                f"There {'is' if len(r['charges']) == 1 else 'are'} {plural(len(r['charges']), 'open charge')} on your card, {money(r['total_owed'])} together: "
+                f"{listing([x['reason'] + ' (' + money(x['amount']) + ')' for x in r['charges']], limit=8)}."
             ),
             lambda a, r: (
                 f"Outstanding: {listing([money(x['amount']) + ' for ' + x['reason'] + ' from ' + day(x['charged_on']) for x in r['charges']], limit=6)}. That makes {money(r['total_owed'])}."
@@ -598,12 +605,12 @@ class Library(Domain):
         asks=(
             "check out {book_title} for me[ at {branch}]",
             "borrow {book_title}[ from {branch}]",
-            "take {book_title} out on my card[, collecting it at {branch}]",
+            "take {book_title} out on my card[, to be collected at {branch}]",
             "put {book_title} on loan to me[ at {branch}]",
             "sign out a copy of {book_title}[ from the shelf at {branch}]",
         ),
         questions=(
-            "I'm after {book_title} and could collect it[ at {branch}].",
+            "I'm after {book_title}, which I'd collect[ at {branch}].",
             "May I take {book_title} home[ from {branch}]?",
             "On my reading list I also have {book_title}, to be borrowed[ at {branch}].",
         ),
@@ -679,7 +686,7 @@ class Library(Domain):
             str,
             Argument(
                 description="Title of a book that the reader has on loan.",
-                noun="borrowed book",
+                noun="book",
                 pick=_title_where(lambda state, book_title: state["loans"].get(book_title, {}).get("renewals_left", 0) > 0),
             ),
         ],

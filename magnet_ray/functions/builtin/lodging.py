@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from magnet_ray.functions.builtin.base import Domain, State, pick_today, require, tool
 from magnet_ray.phrases import Argument
-from magnet_ray.wording import clock, day, listing, money, plural
+from magnet_ray.wording import article, clock, day, listing, money, number, plural
 
 SETTINGS = ("seaside", "lakeside", "mountain", "woodland")
 VILLAGES = {
@@ -51,14 +51,14 @@ KINDS = {
     "Lodge": (95, 210),
 }
 EXTRAS = {
-    "firewood": 12,
+    "bundles of firewood": 12,
     "breakfast hampers": 24,
-    "bike hire": 18,
-    "late check-out": 20,
-    "baby equipment": 8,
-    "bed linen": 15,
-    "kayak hire": 30,
-    "welcome wine": 16,
+    "rental bikes": 18,
+    "high chairs": 8,
+    "sets of bed linen": 15,
+    "rental kayaks": 30,
+    "bottles of wine": 16,
+    "beach towels": 4,
 }
 Setting = Literal["seaside", "lakeside", "mountain", "woodland"]
 
@@ -246,6 +246,10 @@ def _priced(r: Any) -> list[str]:
     return [f"{x['lodging']} in {x['village']} at {money(x['nightly_rate'])} a night" for x in r["lodgings"]]
 
 
+def _open(x: Any) -> str:
+    return f"{money(x['balance_due'])} to pay" if x["balance_due"] else "paid"
+
+
 def _sized(x: Any) -> str:
     return f"{x['lodging']} (sleeps {x['sleeps']}, {money(x['nightly_rate'])} a night, rated {x['rating']})"
 
@@ -387,7 +391,9 @@ class Lodging(Domain):
                 f"For a {a['setting']} stay there {'is' if len(r['lodgings']) == 1 else 'are'} "
                 f"{listing([_sized(x) for x in r['lodgings']])}."
             ),
-            lambda a, r: f"{listing(_priced(r))} would fit. The best rating among them is {max(x['rating'] for x in r['lodgings'])}.",
+            lambda a, r: (
+                f"{listing(_priced(r))} would fit. {'The' if len(r['lodgings']) == 1 else 'The best'} rating is {max(x['rating'] for x in r['lodgings'])}."
+            ),
         ),
     )
     def search_lodgings(
@@ -429,19 +435,18 @@ class Lodging(Domain):
         deed="look up a holiday place",
         tells=(
             lambda a, r: (
-                f"{r['lodging']} is a {r['setting']} {r['kind']} in {r['village']} that sleeps {r['sleeps']} for "
-                f"{money(r['nightly_rate'])} a night. Check-in is from {clock(r['check_in_from'])}, check-out by "
-                f"{clock(r['check_out_by'])}, and pets are {'welcome' if r['pets_welcome'] else 'not allowed'}."
+                f"{r['lodging']} is {article(r['setting'])} {r['kind'].lower()} in {r['village']} that sleeps {r['sleeps']} for {money(r['nightly_rate'])} a night. "
+                f"Check-in is from {clock(r['check_in_from'])}, check-out by {clock(r['check_out_by'])}; the shop is {number(r['shop_distance_km'])} km away, and pets "
+                f"{'are welcome' if r['pets_welcome'] else 'have to stay at home'}."
             ),
             lambda a, r: (
-                f"You'll find {r['lodging']} in {r['village']}, {r['shop_distance_km']} km from the nearest shop. It has beds for "
-                f"{r['sleeps']}, is rated {r['rating']} and costs {money(r['nightly_rate'])} per night; arrive after "
-                f"{clock(r['check_in_from'])}."
+                f"You'll find {r['lodging']} in {r['village']}, {number(r['shop_distance_km'])} km from the nearest shop. It has beds for {r['sleeps']}, is rated "
+                f"{r['rating']} and costs {money(r['nightly_rate'])} per night; arrive after {clock(r['check_in_from'])}, {'with your pets if you like' if r['pets_welcome'] else 'without pets'}."
             ),
             lambda a, r: (
-                f"Rated {r['rating']}, {r['lodging']} takes up to {plural(r['sleeps'], 'guest')} at {money(r['nightly_rate'])} a night. "
-                f"{'Pets can come along' if r['pets_welcome'] else 'Pets have to stay at home'}, and you leave by "
-                f"{clock(r['check_out_by'])}."
+                f"Rated {r['rating']}, {r['lodging']} in {r['village']} takes up to {plural(r['sleeps'], 'guest')} at {money(r['nightly_rate'])} a night. Pets "
+                f"{'may come along' if r['pets_welcome'] else 'are not allowed'}, the next shop is {number(r['shop_distance_km'])} km off, and you arrive from "
+                f"{clock(r['check_in_from'])} and leave by {clock(r['check_out_by'])}."
             ),
         ),
     )
@@ -529,7 +534,7 @@ class Lodging(Domain):
                 f"{'Those dates are available.' if r['available'] else 'Unfortunately those dates are gone.'}"
             ),
             lambda a, r: (
-                f"{'Yes, it is free' if r['available'] else 'It is not free any more'} for those dates: {money(r['total_price'])} for "
+                f"{'The place is free' if r['available'] else 'The place is not free any more'} for those dates: {money(r['total_price'])} for "
                 f"{plural(r['nights'], 'night')} at {r['lodging']}."
             ),
         ),
@@ -614,29 +619,27 @@ class Lodging(Domain):
         tells=(
             lambda a, r: (
                 f"You have {plural(len(r['stays']), 'stay')} booked: "
-                f"{listing([x['lodging'] + ' from ' + day(x['arrival_date']) + ' to ' + day(x['departure_date']) + ' (' + x['stay_code'] + ')' for x in r['stays']])}."
+                f"{listing([x['lodging'] + ' from ' + day(x['arrival_date']) + ' to ' + day(x['departure_date']) + ' (' + x['stay_code'] + ', ' + _open(x) + ')' for x in r['stays']])}."
             ),
             lambda a, r: (
-                "Lined up: "
-                f"{listing([plural(x['nights'], 'night') + ' at ' + x['lodging'] + ' from ' + day(x['arrival_date']) for x in r['stays']])}. "
-                f"In all you still owe {money(sum(x['balance_due'] for x in r['stays']))}."
+                f"Lined up: {listing([plural(x['nights'], 'night') + ' at ' + x['lodging'] + ' from ' + day(x['arrival_date']) + ' (' + _open(x) + ')' for x in r['stays']])}. "
+                f"In all you {'still owe ' + money(sum(x['balance_due'] for x in r['stays'])) if any(x['balance_due'] for x in r['stays']) else 'owe nothing'}."
             ),
             lambda a, r: (
-                "Your bookings are "
-                f"{listing([x['stay_code'] + ' (' + x['lodging'] + ', ' + money(x['balance_due']) + ' to pay)' for x in r['stays']])}."
+                f"Your bookings are {listing([x['stay_code'] + ' (' + x['lodging'] + ' until ' + day(x['departure_date']) + ', ' + _open(x) + ')' for x in r['stays']])}."
             ),
         ),
     )
     def list_stays(self) -> StayList:
         """List the user's booked stays with dates, extras and what is still to be paid."""
         require(self.state["stays"], "There are no booked stays.")
-        return StayList(stays=[self._stay(code) for code in self.state["stays"]])
+        return StayList(stays=sorted(map(self._stay, self.state["stays"]), key=lambda x: x["arrival_date"]))
 
     @tool(
         asks=(
             "see what extras there are at {lodging}",
             "list the add-ons that can be ordered at {lodging}",
-            "find out what else we could get at {lodging}, things like firewood or wine",
+            "find out what else we could get at {lodging}, things like bikes or wine",
             "check the price list for extras at {lodging}",
         ),
         questions=(
@@ -648,7 +651,9 @@ class Lodging(Domain):
         noun="extra",
         deed="list extras",
         tells=(
-            lambda a, r: f"At {r['lodging']} you can order {listing([x['extra'] + ' for ' + money(x['price']) for x in r['extras']])}.",
+            lambda a, r: (
+                f"At {r['lodging']} you can order {listing([x['extra'] + ' for ' + money(x['price']) + ' each' for x in r['extras']])}."
+            ),
             lambda a, r: (
                 f"{r['lodging']} offers {plural(len(r['extras']), 'extra')}: "
                 f"{listing([x['extra'] + ' (' + money(x['price']) + ')' for x in r['extras']])}."
@@ -667,23 +672,20 @@ class Lodging(Domain):
         asks=(
             "add {extra} to {stay_code}[, {quantity}]",
             "order {extra} for {stay_code}[ ({quantity})]",
-            "have {extra} waiting for us on {stay_code}[, {quantity} if that's all right]",
-            "include {extra} with {stay_code}[, namely {quantity}]",
+            "have {extra} waiting for us on {stay_code}[, {quantity} in all]",
+            "include {extra} with {stay_code}[, say {quantity}]",
         ),
         questions=(
-            "We could do with {extra} during {stay_code}[, {quantity} please].",
+            "We could do with {extra} during {stay_code}[, {quantity} to be exact].",
             "Would the host add {extra} to {stay_code}[ ({quantity})]?",
             "One more thing for {stay_code}: please order {extra}[, {quantity}].",
         ),
         noun="order",
         deed="order extras",
         tells=(
+            lambda a, r: f"I've added {r['extra']} ({number(r['quantity'])} of them) to stay {r['stay_code']} for {money(r['cost'])}.",
             lambda a, r: (
-                f"I've added {r['extra']}{' (' + plural(r['quantity'], 'unit') + ')' if r['quantity'] > 1 else ''} to stay "
-                f"{r['stay_code']} for {money(r['cost'])}."
-            ),
-            lambda a, r: (
-                f"Ordered for {money(r['cost'])}: {r['extra']}. The open balance of {r['stay_code']} is {money(r['balance_due'])}."
+                f"Ordered for {money(r['cost'])}: {r['extra']}, {number(r['quantity'])} of them. The open balance of {r['stay_code']} is {money(r['balance_due'])}."
             ),
             lambda a, r: (
                 f"The host will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
@@ -695,25 +697,20 @@ class Lodging(Domain):
         self,
         stay_code: StayCode,
         extra: Annotated[
-            str, Argument(description="Name of the extra as on the host's list, such as firewood.", noun="extra", pick=_extra)
+            str, Argument(description="Name of the extra as on the host's list, such as rental bikes.", noun="extra", pick=_extra)
         ],
         quantity: Annotated[
-            int | None,
-            Argument(
-                description="How many times the extra is ordered; once unless given.", noun="quantity", word="{} unit(s)", low=2, high=4
-            ),
-        ] = None,
+            int, Argument(description="How many of the extra are ordered.", noun="quantity", word="{} of them", low=2, high=5)
+        ],
     ) -> ExtraOrder:
         """Order an extra for a booked stay and add its price to the balance."""
         stay = self._booked(stay_code)
         require(extra in self.state["lodgings"][stay["lodging"]]["extras"], f"{stay['lodging']} does not offer {extra!r}.")
-        count = quantity or 1
-        require(1 <= count <= 10, "An extra can be ordered 1 to 10 times.")
+        require(1 <= quantity <= 10, "Between 1 and 10 of an extra can be ordered.")
+        cost = EXTRAS[extra] * quantity
         stay["extras"].append(extra)
-        stay["total_price"] += EXTRAS[extra] * count
-        return ExtraOrder(
-            stay_code=stay_code, extra=extra, quantity=count, cost=EXTRAS[extra] * count, balance_due=stay["total_price"] - stay["paid"]
-        )
+        stay["total_price"] += cost
+        return ExtraOrder(stay_code=stay_code, extra=extra, quantity=quantity, cost=cost, balance_due=stay["total_price"] - stay["paid"])
 
     @tool(
         asks=(
@@ -795,8 +792,12 @@ class Lodging(Domain):
                 + (f"; {money(r['balance_due'])} remains." if r["balance_due"] else " and nothing is left to pay.")
             ),
             lambda a, r: (
-                f"Thank you, the payment of {money(r['paid'])} went through. The balance of {r['stay_code']} is now "
-                f"{money(r['balance_due'])}."
+                f"Thank you, the payment of {money(r['paid'])} went through. "
+                + (
+                    f"The balance of {r['stay_code']} is now {money(r['balance_due'])}."
+                    if r["balance_due"]
+                    else f"Nothing is open on {r['stay_code']} now."
+                )
             ),
             lambda a, r: (
                 f"{'You still owe ' + money(r['balance_due']) if r['balance_due'] else 'All is settled'} on {r['stay_code']} after this "

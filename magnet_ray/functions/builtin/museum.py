@@ -186,7 +186,13 @@ def _tour(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 def _entry_time(domain: Domain, rng: Random, chosen: Any) -> Any:
     left = Museum(domain.state).places(f"{chosen.get('exhibition')}|{chosen.get('date')}")
-    return rng.choice([time for time in ENTRY_TIMES if left[time] >= 2] or list(ENTRY_TIMES))
+    own = _own_times(domain.state, chosen.get("date"))
+    return rng.choice([time for time in ENTRY_TIMES if left[time] >= 2 and time not in own] or list(ENTRY_TIMES))
+
+
+def _own_times(state: State, date: Any) -> list[str]:
+    """Times of a date at which the user has entry to an exhibition or joins a tour."""
+    return [x["time"] for x in state["visits"].values() if x["date"] == date]
 
 
 def _visitors(domain: Domain, rng: Random, chosen: Any) -> Any:
@@ -234,7 +240,9 @@ def _planned(x: Any) -> str:
 
 
 def _guided_by(x: Any) -> str:
-    return f"{x['tour']} with {x['guide']} ({plural(x['duration_minutes'], 'minute')}, {plural(x['places_left'], 'place')} left)"
+    return (
+        f"{x['tour']} at {clock(x['starts'])} with {x['guide']} ({plural(x['duration_minutes'], 'minute')}, {money(x['price_per_person'])})"
+    )
 
 
 def _covering(x: Any) -> str:
@@ -374,8 +382,8 @@ class Museum(Domain):
                 f"{listing([x['exhibition'] + ' (until ' + day(x['closing_date']) + ', rated ' + str(x['visitor_rating']) + ')' for x in r['exhibitions']], conjunction='or')}."
             ),
             lambda a, r: (
-                f"Running at the moment: {listing(_on_show(r))}. Tickets start at "
-                f"{money(min(x['ticket_price'] for x in r['exhibitions']))}."
+                f"Running at the moment: {listing(_on_show(r))}."
+                + (f" Tickets start at {money(min(x['ticket_price'] for x in r['exhibitions']))}." if len(r["exhibitions"]) > 1 else "")
             ),
         ),
     )
@@ -451,13 +459,13 @@ class Museum(Domain):
         asks=(
             "list the entry times for {exhibition} on {date}",
             "see at what hours {exhibition} can still take people on {date}",
-            "check how busy the different hours are at {exhibition} on {date}",
+            "check at which hours there's room at {exhibition} on {date}",
             "look at the time slots left for {exhibition}[ on {date}]",
         ),
         questions=(
             "At which times can visitors get into {exhibition} on {date}?",
             "When could we still get into {exhibition} on {date}?",
-            "How many places are left at {exhibition} on {date}, hour by hour?",
+            "At what hours are there places left for {exhibition} on {date}?",
         ),
         things=("entry time for {exhibition} on {date}",),
         noun="entry time",
@@ -535,18 +543,19 @@ class Museum(Domain):
         require(entry_time in ENTRY_TIMES, f"Entry times are {', '.join(ENTRY_TIMES)}.")
         left = self.places(f"{exhibition}|{date}")[entry_time]
         require(1 <= people <= left, f"{exhibition} has {left} places left at {entry_time} on {date}.")
+        require(entry_time not in _own_times(self.state, date), f"The user has another visit at {entry_time} on {date}.")
         return self._visit(self._enter_exhibition(exhibition, date, entry_time, people))
 
     @tool(
         asks=(
             "list the guided tours at {museum} on {date}",
-            "find out who gives tours of {museum} on {date} and what they cost",
+            "find out about tours of {museum} on {date} and their prices",
             "show which tours one can join at {museum}[ on {date}]",
             "check what there is in the way of guided tours at {museum} on {date}",
         ),
         questions=(
             "Do they run guided tours of {museum} on {date}?",
-            "When do the tours of {museum} set off on {date}, and how long are they?",
+            "When do the tours of {museum} set off on {date}?",
             "We'd enjoy being shown around {museum} on {date} — what tours do they have?",
         ),
         things=("guided tour at {museum} on {date}", "tour of {museum} on {date}"),
@@ -591,7 +600,7 @@ class Museum(Domain):
         asks=(
             "sign {people} up for {tour}[ on {date}][, using {member_number}]",
             "join {tour}[ on {date}] with {people}[ and {member_number}]",
-            "get us onto {tour}[ on {date}][: {people}][, with the discount from {member_number}]",
+            "book {tour}[ on {date}][ for {people}][, with the discount from {member_number}]",
             "save room on {tour}[ on {date}] for {people}[ through {member_number}]",
         ),
         questions=(
@@ -661,7 +670,7 @@ class Museum(Domain):
         questions=(
             "Which museum bookings do I have at present?",
             "When are my next tours and exhibition visits?",
-            "What have I paid so far for museums and tours that lie ahead?",
+            "What museum visits and tours lie ahead of us?",
         ),
         things=("museum booking of mine", "visit I have planned"),
         noun="booking",
@@ -673,19 +682,19 @@ class Museum(Domain):
             ),
             lambda a, r: (
                 "Planned so far: "
-                f"{listing([x['title'] + ' at the ' + x['museum'] + ' for ' + plural(x['people'], 'person', 'people') for x in r['bookings']])}, "
+                f"{listing([x['title'] + ' at the ' + x['museum'] + ' on ' + day(x['date']) + ' for ' + plural(x['people'], 'person', 'people') for x in r['bookings']])}, "
                 f"for {money(round(sum(x['total_price'] for x in r['bookings']), 2))} in total."
             ),
             lambda a, r: (
                 "Your codes are "
-                f"{listing([x['booking_code'] + ' for ' + x['title'] + ' (' + money(x['total_price']) + ')' for x in r['bookings']])}."
+                f"{listing([x['booking_code'] + ' for ' + _planned(x) + ' (' + money(x['total_price']) + ')' for x in r['bookings']])}."
             ),
         ),
     )
     def list_museum_bookings(self) -> VisitList:
         """List the user's booked exhibition visits and guided tours."""
         require(self.state["visits"], "There are no museum bookings.")
-        return VisitList(bookings=[self._visit(code) for code in self.state["visits"]])
+        return VisitList(bookings=sorted(map(self._visit, self.state["visits"]), key=lambda x: (x["date"], x["time"])))
 
     @tool(
         asks=(
@@ -796,8 +805,8 @@ class Museum(Domain):
     )
     def start_membership(
         self,
-        plan: Annotated[Plan, Argument(description="Membership plan.", noun="plan", word="the {} plan")],
         holder: Annotated[str, Argument(description="Full name of the member.", noun="member's name", pick=_newcomer)],
+        plan: Annotated[Plan, Argument(description="Membership plan.", noun="plan", word="the {} plan")],
     ) -> Membership:
         """Start a year of museum membership for a person."""
         require(plan in PLANS, f"The plans are {', '.join(PLANS)}.")
@@ -829,16 +838,16 @@ class Museum(Domain):
         deed="check memberships",
         tells=(
             lambda a, r: (
-                f"Membership {r['member_number']} belongs to {r['holder']} ({r['plan']} plan) and is valid until "
+                f"Membership {r['member_number']} belongs to {r['holder']} ({r['plan']} plan, {r['discount_percent']} percent off) and is valid until "
                 f"{day(r['valid_until'])}, {r['valid_until'][:4]}, which leaves {plural(r['days_left'], 'day')}."
             ),
             lambda a, r: (
                 f"It's {r['holder']}'s {r['plan']} membership with {r['discount_percent']} percent off; {plural(r['days_left'], 'day')} "
-                f"remain{'s' if r['days_left'] == 1 else ''} on {r['member_number']}."
+                f"remain{'s' if r['days_left'] == 1 else ''} on {r['member_number']}, until {day(r['valid_until'])}, {r['valid_until'][:4]}."
             ),
             lambda a, r: (
-                f"{r['member_number']} runs until {day(r['valid_until'])}, {r['valid_until'][:4]}. With the {r['plan']} plan, "
-                f"{r['holder']} gets {r['discount_percent']} percent off."
+                f"{r['member_number']} can be used for {plural(r['days_left'], 'more day', 'more days')}, until {day(r['valid_until'])}, {r['valid_until'][:4]}. "
+                f"With the {r['plan']} plan, {r['holder']} gets {r['discount_percent']} percent off."
             ),
         ),
     )

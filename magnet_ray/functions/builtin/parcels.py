@@ -72,7 +72,7 @@ POINT_HEADS = (
 WAITING = ("in transit", "at the depot", "delivery attempted")
 
 Service = Literal["economy", "standard", "express"]
-Problem = Literal["damaged", "incomplete", "the wrong item"]
+Problem = Literal["damage", "missing items", "wrong contents"]
 
 
 class Quote(TypedDict):
@@ -233,7 +233,7 @@ def _delivered_parcel(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 def _problem(domain: Domain, rng: Random, chosen: Any) -> Any:
     claimed = domain.state["parcels"].get(chosen.get("tracking_number"), {}).get("claims", {})
-    return rng.choice([problem for problem in ("damaged", "incomplete", "the wrong item") if problem not in claimed] or ["damaged"])
+    return rng.choice([problem for problem in ("damage", "missing items", "wrong contents") if problem not in claimed] or ["damage"])
 
 
 def _destination(domain: Domain, rng: Random, chosen: Any) -> Any:
@@ -277,6 +277,10 @@ Weight = Annotated[
     ),
 ]
 PointName = Annotated[str, Argument(description="Name of the pick-up point.", noun="pick-up point", pick=_pickup_point)]
+
+
+def _pick_up(x: Any) -> str:
+    return f"to be collected on {day(x['collection_date'])}" if x["collection_date"] else "waiting for a collection date"
 
 
 class Parcels(Domain):
@@ -388,7 +392,8 @@ class Parcels(Domain):
                 f"To {r['destination']} you can choose between {listing([x['service'] + ' for ' + money(x['price']) + ' (there by ' + day(x['arrival_date']) + ')' for x in r['quotes']], conjunction='or')}."
             ),
             lambda a, r: (
-                f"The cheapest way is {min(r['quotes'], key=lambda x: x['price'])['service']} at {money(min(x['price'] for x in r['quotes']))}; the fastest is {min(r['quotes'], key=lambda x: x['days'])['service']}, which reaches {r['destination']} in {plural(min(x['days'] for x in r['quotes']), 'day')} for {money(min(r['quotes'], key=lambda x: x['days'])['price'])}."
+                f"The cheapest way to {r['destination']} is {min(r['quotes'], key=lambda x: x['price'])['service']}. The services are "
+                f"{listing([x['service'] + ' at ' + money(x['price']) + ' (' + plural(x['days'], 'day') + ')' for x in r['quotes']])}."
             ),
         ),
     )
@@ -416,16 +421,17 @@ class Parcels(Domain):
         ),
         things=("parcel I'm waiting for[ by {due_by}]", "parcel on its way to me[ by {due_by}]"),
         noun="parcel",
-        deed="list the parcels you are waiting for",
+        deed="list incoming parcels",
         tells=(
             lambda a, r: (
-                f"You're waiting for {plural(len(r['parcels']), 'parcel')}: {listing([x['contents'] + ' (' + x['tracking_number'] + ', ' + x['status'] + ')' for x in r['parcels']], limit=8)}."
+                f"You're waiting for {plural(len(r['parcels']), 'parcel')}: {listing([x['contents'] + ' (' + x['tracking_number'] + ', ' + x['status'] + ', due ' + day(x['due_date']) + ')' for x in r['parcels']], limit=8)}."
             ),
             lambda a, r: " ".join(
                 f"{x['tracking_number']} brings {x['contents']}; it is due {day(x['due_date'])} ({x['status']})." for x in r["parcels"]
             ),
             lambda a, r: (
-                f"Next to arrive: {min(r['parcels'], key=lambda x: x['due_date'])['contents']} on {day(min(x['due_date'] for x in r['parcels']))}. The heaviest on its way is {max(r['parcels'], key=lambda x: x['weight_kg'])['contents']} at {number(max(x['weight_kg'] for x in r['parcels']))} kg, and {plural(len(r['parcels']), 'parcel is', 'parcels are')} coming altogether."
+                f"{plural(len(r['parcels']), 'parcel is', 'parcels are')} coming: "
+                f"{'; '.join(x['contents'] + ' on ' + day(x['due_date']) + ' (' + x['tracking_number'] + ', ' + x['status'] + ')' for x in r['parcels'])}."
             ),
         ),
     )
@@ -463,21 +469,17 @@ class Parcels(Domain):
         ),
         things=("parcel I'm sending", "outgoing parcel of mine"),
         noun="parcel",
-        deed="list your outgoing parcels",
+        deed="list outgoing parcels",
         tells=(
             lambda a, r: (
-                f"You're sending {plural(len(r['parcels']), 'parcel')}: {listing([x['contents'] + ' (' + x['tracking_number'] + ')' for x in r['parcels']], limit=8)}."
+                f"You're sending {plural(len(r['parcels']), 'parcel')}: {listing([x['contents'] + ' (' + x['tracking_number'] + ', ' + _pick_up(x) + ')' for x in r['parcels']], limit=8)}."
             ),
-            lambda a, r: " ".join(
-                f"{x['tracking_number']}, {x['contents']}, "
-                + (
-                    f"will be collected on {day(x['collection_date'])}."
-                    if x["collection_date"]
-                    else f"is waiting for collection; it weighs {number(x['weight_kg'])} kg."
-                )
-                for x in r["parcels"]
+            lambda a, r: (
+                f"Of your outgoing parcels, {listing([x['tracking_number'] + ' with ' + x['contents'] + ' is ' + _pick_up(x) for x in r['parcels']], limit=8)}."
             ),
-            lambda a, r: f"Going out from you: {'; '.join(x['contents'] + ', due there ' + day(x['due_date']) for x in r['parcels'])}.",
+            lambda a, r: (
+                f"Going out from you: {'; '.join(x['contents'] + ', ' + _pick_up(x) + ', due there ' + day(x['due_date']) for x in r['parcels'])}."
+            ),
         ),
     )
     def list_sent_parcels(self) -> SentParcels:
@@ -524,7 +526,7 @@ class Parcels(Domain):
                 for x in r["parcels"]
             ),
             lambda a, r: (
-                f"You received {plural(len(r['parcels']), 'parcel')}, most recently {max(r['parcels'], key=lambda x: x['delivery_date'])['contents']} on {day(max(x['delivery_date'] for x in r['parcels']))}. Tracking numbers: {listing([x['tracking_number'] for x in r['parcels']], limit=8)}."
+                f"You received {plural(len(r['parcels']), 'parcel')} lately: {listing([x['tracking_number'] + ' with ' + x['contents'] + ' on ' + day(x['delivery_date']) for x in r['parcels']], limit=8)}."
             ),
         ),
     )
@@ -538,7 +540,7 @@ class Parcels(Domain):
                 weight_kg=x["weight_kg"],
                 open_claims=len(x["claims"]),
             )
-            for code, x in self.state["parcels"].items()
+            for code, x in sorted(self.state["parcels"].items(), key=lambda item: item[1]["due_date"])
             if x["status"] == "delivered"
         ]
         require(found, "Nothing has been delivered lately.")
@@ -547,14 +549,14 @@ class Parcels(Domain):
     @tool(
         asks=(
             "track {tracking_number}",
-            "find out where {tracking_number} has got to",
+            "find out the whereabouts of {tracking_number}",
             "look up the status of {tracking_number}",
-            "tell me when {tracking_number} is due and where it will be left",
-            "see how {tracking_number} is getting on",
+            "tell me when and where to expect {tracking_number}",
+            "see how far along the courier is with {tracking_number}",
         ),
         questions=(
-            "Where is {tracking_number} right now?",
-            "Has {tracking_number} been delivered yet?",
+            "Where can I find {tracking_number} right now?",
+            "Did the courier deliver {tracking_number} yet?",
             "When will {tracking_number} get here?",
             "Still no sign of {tracking_number} — what does the tracking say?",
         ),
@@ -614,14 +616,14 @@ class Parcels(Domain):
             "find pick-up points in {district}[ that stay open until {open_until}]",
             "look for a parcel shop or locker around {district}[ that's open till {open_until}]",
             "show me where I could collect parcels in {district}[ as late as {open_until}]",
-            "check which pick-up points {district} has[ with doors open until {open_until}]",
+            "find out who holds parcels for people in {district}[, with doors open until {open_until}]",
             "list places in {district} that hold parcels[ and don't close before {open_until}]",
         ),
         questions=(
             "Where in {district} could I pick up a parcel[ as late as {open_until}]?",
             "Which pick-up points are there in {district}[ that are open until {open_until}]?",
             "I'm often around {district}; where can parcels be left for me[ until {open_until}]?",
-            "Does {district} have any parcel lockers[ I can get to until {open_until}]?",
+            "Could I use a parcel locker in {district}[ until {open_until}]?",
         ),
         things=("pick-up point in {district}[ open until {open_until}]", "parcel shop in {district}[ open until {open_until}]"),
         noun="pick-up point",
@@ -631,7 +633,7 @@ class Parcels(Domain):
                 f"In {r['district']} you can use {listing([x['pickup_point'] + ' (' + number(x['distance_km']) + ' km away, open until ' + clock(x['closes']) + ')' for x in r['pickup_points']], conjunction='or')}."
             ),
             lambda a, r: (
-                f"I found {plural(len(r['pickup_points']), 'pick-up point')} in {r['district']}: {listing([x['pickup_point'] + ' with ' + plural(x['free_lockers'], 'free locker') for x in r['pickup_points']])}."
+                f"I found {plural(len(r['pickup_points']), 'pick-up point')} in {r['district']}: {listing([x['pickup_point'] + ' (' + plural(x['free_lockers'], 'free locker') + ', open until ' + clock(x['closes']) + ')' for x in r['pickup_points']])}."
             ),
             lambda a, r: (
                 f"The nearest in {r['district']} is {min(r['pickup_points'], key=lambda x: x['distance_km'])['pickup_point']}, {number(min(x['distance_km'] for x in r['pickup_points']))} km away and open until {clock(min(r['pickup_points'], key=lambda x: x['distance_km'])['closes'])}"
@@ -735,10 +737,10 @@ class Parcels(Domain):
     )
     def buy_shipping_label(
         self,
+        recipient: Annotated[str, Argument(description="Full name of the recipient.", noun="recipient", choices=PEOPLE)],
         destination: Destination,
         weight_kg: Weight,
         service: Annotated[Service, Argument(description="Shipping service.", noun="service", word="{} shipping")],
-        recipient: Annotated[str, Argument(description="Full name of the recipient.", noun="recipient", choices=PEOPLE)],
     ) -> ShippingLabel:
         """Buy a shipping label for a parcel and return its tracking number, price and arrival date."""
         quote = self._quote(destination, weight_kg, service)
@@ -768,7 +770,7 @@ class Parcels(Domain):
         ),
         questions=(
             "Someone should come and get {tracking_number} on {date}[, any time after {earliest_time}].",
-            "I've packed {tracking_number} and will be home on {date}[ from {earliest_time}], so have it collected.",
+            "I've packed {tracking_number} and will be home on {date}[ from {earliest_time}] for the collection.",
             "Would a courier be able to fetch {tracking_number} on {date}[ after {earliest_time}]?",
             "Packed and ready: {tracking_number} can be picked up here on {date}[ from {earliest_time}].",
         ),
@@ -831,7 +833,7 @@ class Parcels(Domain):
             "let me collect {tracking_number} myself[ at {pickup_point}]",
         ),
         questions=(
-            "I'm never home for {tracking_number}, so {pickup_point} would be a better place for it.",
+            "I'm never home for {tracking_number}, so {pickup_point} would be a better place.",
             "Couldn't {tracking_number} go to {pickup_point} instead?",
             "Picking up {tracking_number} at {pickup_point} would be easier for me.",
             "Rather than my door, please use {pickup_point} for {tracking_number}.",
@@ -933,26 +935,26 @@ class Parcels(Domain):
 
     @tool(
         asks=(
-            "claim {amount} for {tracking_number}, which turned out to be {problem}",
-            "file a complaint that {tracking_number} was {problem}[ and ask for {amount} back]",
-            "report {tracking_number} as {problem}[ and request {amount}]",
-            "start a claim over {tracking_number}[ for {amount}], because it was {problem}",
-            "get {amount} back for {tracking_number}, since it was {problem}",
+            "claim {amount} for {tracking_number} because of {problem}",
+            "file a complaint about {problem} in {tracking_number}[ and ask for {amount} back]",
+            "report {problem} for {tracking_number}[ and request {amount}]",
+            "start a claim over {tracking_number}[ for {amount}], the reason being {problem}",
+            "get {amount} back for {tracking_number} on account of {problem}",
         ),
         questions=(
-            "When I opened {tracking_number} it was {problem}, and I want {amount} back.",
-            "Unfortunately {tracking_number} was {problem}; please claim {amount}.",
-            "I'm not happy: {tracking_number} was {problem}, so they owe me {amount}.",
-            "Who pays for {tracking_number} being {problem}? I'm claiming {amount}.",
+            "When I opened {tracking_number} I noticed {problem}, and I want {amount} back.",
+            "Sorry to report {problem} in {tracking_number}; please claim {amount}.",
+            "I'm not happy with {tracking_number}, since {problem} should be worth {amount}.",
+            "Who pays for {problem} in {tracking_number}? I'm claiming {amount}.",
         ),
         noun="claim",
         deed="file a claim for a parcel",
         tells=(
             lambda a, r: (
-                f"Your claim {r['claim_number']} for {money(r['amount'])} is filed: parcel {r['tracking_number']} was {r['problem']}. You'll have an answer by {day(r['answer_by'])}."
+                f"Your claim {r['claim_number']} for {money(r['amount'])} for parcel {r['tracking_number']} is filed, giving {r['problem']} as the reason. You'll have an answer by {day(r['answer_by'])}."
             ),
             lambda a, r: (
-                f"I've reported {r['tracking_number']} as {r['problem']} and asked for {money(r['amount'])}. The claim number is {r['claim_number']}; expect a reply by {day(r['answer_by'])}."
+                f"I've reported {r['problem']} for {r['tracking_number']} and asked for {money(r['amount'])}. The claim number is {r['claim_number']}; expect a reply by {day(r['answer_by'])}."
             ),
             lambda a, r: (
                 f"Claim {r['claim_number']} is open over {money(r['amount'])} for parcel {r['tracking_number']}. The carrier answers by {day(r['answer_by'])}."
@@ -983,7 +985,7 @@ class Parcels(Domain):
         """File a claim for money back on a delivered parcel and return the claim number."""
         x = self._parcel(tracking_number)
         require(x["status"] == "delivered", f"Parcel {tracking_number} has not been delivered yet.")
-        require(problem not in x["claims"], f"There is a claim already that parcel {tracking_number} was {problem}.")
+        require(problem not in x["claims"], f"There is a claim already over {problem} in parcel {tracking_number}.")
         require(1 <= amount <= 2000, "A claim can be for $1 to $2000.")
         x["claims"][problem] = amount
         return Claim(

@@ -230,6 +230,11 @@ def _offers(r: Any) -> list[str]:
     return [f"{x['train']} at {clock(x['departs'])} for {money(x['fare'])}" for x in r["connections"]]
 
 
+def _lasting(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    return " ".join([plural(hours, "hour")] * bool(hours) + [plural(rest, "minute")] * bool(rest))
+
+
 def _rides(x: Any) -> str:
     return f"{x['origin']} to {x['destination']} on {day(x['date'])}"
 
@@ -243,7 +248,7 @@ def _board_row(x: Any) -> str:
 
 
 def _bought(x: Any) -> str:
-    return f"{x['ticket_code']} for {plural(x['passengers'], 'passenger')} on {x['train']} ({money(x['total_price'])})"
+    return f"{x['ticket_code']} for {plural(x['passengers'], 'passenger')} on {x['train']}, {day(x['date'])} ({money(x['total_price'])})"
 
 
 class Rail(Domain):
@@ -363,7 +368,7 @@ class Rail(Domain):
         questions=(
             "Which trains run from {origin} to {destination} on {date}[ later than {departs_after}]?",
             "I have to be in {destination} on {date} and I'm starting from {origin}[, but I can't leave before {departs_after}] — what are my options by train?",
-            "How long does the train from {origin} to {destination} take on {date}[ if I leave after {departs_after}], and how much is it?",
+            "When do trains leave {origin} for {destination} on {date}[, not counting any before {departs_after}], and what's the fare?",
         ),
         things=("train from {origin} to {destination} on {date}", "connection between {origin} and {destination} on {date}"),
         noun="connection",
@@ -379,7 +384,7 @@ class Rail(Domain):
             ),
             lambda a, r: (
                 f"The quickest ride to {r['destination']} takes "
-                f"{plural(min(x['duration_minutes'] for x in r['connections']), 'minute')}, and the cheapest fare is "
+                f"{_lasting(min(x['duration_minutes'] for x in r['connections']))}, and the cheapest fare is "
                 f"{money(min(x['fare'] for x in r['connections']))}. All departures on {day(r['date'])}: {listing(_offers(r))}."
             ),
         ),
@@ -428,19 +433,22 @@ class Rail(Domain):
             "I'm standing in the hall at {station} — which platform should I look at[ to reach {destination}]?",
             "Are today's departures from {station}[ to {destination}] running to schedule?",
         ),
-        things=("train out of {station} today", "departure from {station} today"),
+        things=("train out of {station}", "departure on the board of {station}"),
         noun="departure",
         deed="read a departure board",
         tells=(
             lambda a, r: (
                 f"Leaving {r['station']} today: "
-                f"{listing([x['train'] + ' to ' + x['destination'] + ' at ' + clock(x['departs']) + ' from platform ' + x['platform'] for x in r['departures']])}."
+                f"{listing([x['train'] + ' to ' + x['destination'] + ' at ' + clock(x['departs']) + ' from platform ' + x['platform'] + ' (' + _late(x) + ')' for x in r['departures']])}."
             ),
             lambda a, r: (
-                f"The board at {r['station']} shows {plural(len(r['departures']), 'departure')}; "
-                f"{plural(sum(x['delay_minutes'] > 0 for x in r['departures']), 'train')} running late. First out is "
-                f"{r['departures'][0]['train']} to {r['departures'][0]['destination']} at {clock(r['departures'][0]['departs'])}, "
-                f"platform {r['departures'][0]['platform']}."
+                f"The board at {r['station']} shows {plural(len(r['departures']), 'departure')}, "
+                + (
+                    f"{sum(x['delay_minutes'] > 0 for x in r['departures'])} of them late: "
+                    if any(x["delay_minutes"] for x in r["departures"])
+                    else "all on time: "
+                )
+                + f"{listing([_board_row(x) for x in r['departures']])}."
             ),
             lambda a, r: f"Here's {r['station']}: {listing([_board_row(x) for x in r['departures']])}.",
         ),
@@ -481,9 +489,12 @@ class Rail(Domain):
             "tell me the expected arrival of {train}",
         ),
         questions=(
-            "Are there any delays on {train} today?",
+            "Any trouble or delays on {train} today?",
             "Someone said there's trouble with {train} — how bad is the delay?",
             "When can I expect {train} to get in, and is anything holding things up?",
+            "My sister comes in on {train}, so when should I be on the platform?",
+            "People here talk of a delay, so what's the news on {train}?",
+            "Should I hurry, or do I have some extra time before {train} comes?",
         ),
         noun="delay report",
         deed="check for delays",
@@ -536,7 +547,7 @@ class Rail(Domain):
     @tool(
         asks=(
             "see which seats are still free on {train} on {date}[, in {coach} only]",
-            "go through the seating on {train} for {date} and list what's left[ that are in {coach}]",
+            "go through the seating on {train} for {date} and list what's left[ in {coach}]",
             "check the seating plan of {train} for {date}[ and stick to {coach}]",
             "find me somewhere to sit[ in {coach}] on {train} on {date}",
         ),
@@ -661,7 +672,7 @@ class Rail(Domain):
     def list_rail_tickets(self) -> TicketList:
         """List the user's valid train tickets for coming journeys."""
         require(self.state["tickets"], "There are no valid tickets.")
-        return TicketList(tickets=[self._ticket(code) for code in self.state["tickets"]])
+        return TicketList(tickets=sorted(map(self._ticket, self.state["tickets"]), key=lambda x: (x["date"], x["departs"])))
 
     @tool(
         asks=(
@@ -735,8 +746,9 @@ class Rail(Domain):
                 + (f"The exchange fee was {money(r['exchange_fee'])}." if r["exchange_fee"] else "There was no exchange fee.")
             ),
             lambda a, r: (
-                f"You'll travel on {day(r['date'])} instead, same train ({r['train']}). With {money(r['exchange_fee'])} for the exchange "
-                f"the ticket comes to {money(r['total_price'])}."
+                f"You'll travel on {day(r['date'])} instead, same train ({r['train']}). "
+                + (f"With {money(r['exchange_fee'])} for the exchange the" if r["exchange_fee"] else "The exchange is free, and the")
+                + f" ticket comes to {money(r['total_price'])}."
             ),
             lambda a, r: (
                 f"I've moved {r['train']} to {day(r['date'])}; the new total for {r['ticket_code']} is {money(r['total_price'])}. Seats "
@@ -819,7 +831,7 @@ class Rail(Domain):
             ),
             lambda a, r: (
                 f"The longest delay was {plural(max(x['delay_minutes'] for x in r['journeys']), 'minute')}. Trips: "
-                f"{listing([_rides(x) + ' (' + x['trip_code'] + ')' for x in r['journeys']])}."
+                f"{listing([_rides(x) + ' (' + x['trip_code'] + ', ' + _late(x) + ')' for x in r['journeys']])}."
             ),
             lambda a, r: (
                 "Here's what I have on file: "
@@ -851,7 +863,7 @@ class Rail(Domain):
                 price=x["price"],
                 compensation_claimed=x["claimed"],
             )
-            for code, x in self.state["journeys"].items()
+            for code, x in sorted(self.state["journeys"].items(), key=lambda item: (item[1]["date"], item[0]))
             if x["delay_minutes"] >= (min_delay or 0)
         ]
         require(found, f"No journey was {min_delay} minutes late or more.")

@@ -411,7 +411,7 @@ class Recruiting(Domain):
                 for x in r["openings"]
             ),
             lambda a, r: (
-                f"You're hiring for {listing([x['opening'] + ' (' + x['department'] + ')' for x in r['openings']])}. The highest pay, up to {money(max(x['salary_to'] for x in r['openings']))} a year, goes with {max(r['openings'], key=lambda x: x['salary_to'])['opening']}."
+                f"You're hiring for {listing([x['opening'] + ' in ' + x['department'] + ' (' + plural(x['applicants'], 'applicant') + ', up to ' + money(x['salary_to']) + ')' for x in r['openings']], limit=8)}."
             ),
         ),
     )
@@ -505,24 +505,24 @@ class Recruiting(Domain):
             "open the application file of {candidate}",
             "tell me more about {candidate} as a candidate",
             "sum up what we know about {candidate}",
-            "find out where {candidate} stands and what pay is expected",
+            "find out the stage and the salary expectations of {candidate}",
             "check the background and ratings of {candidate}",
         ),
         questions=(
             "What do we know about {candidate} so far?",
-            "How experienced is {candidate}, and what does the panel think?",
-            "At which stage of hiring is {candidate}?",
+            "How much experience would {candidate} bring, and what does the panel think?",
+            "How far have we got with {candidate}?",
             "Before the meeting I should know more about {candidate}.",
         ),
         noun="candidate file",
         deed="read a candidate's file",
         tells=(
             lambda a, r: (
-                f"{r['candidate']} applied for {r['opening']}, has {plural(r['experience'], 'year')} of experience and expects {money(r['expected_salary'])}. The stage is '{r['stage']}'"
-                + (f" and the average rating is {number(r['average_rating'])}." if r["ratings"] else "; nobody has rated them yet.")
+                f"{r['candidate']} applied for {r['opening']}, has {plural(r['experience'], 'year')} of experience and expects {money(r['expected_salary'])}. The application is at this stage: {r['stage']}"
+                + (f"; the average rating is {number(r['average_rating'])}." if r["ratings"] else "; nobody has rated them yet.")
             ),
             lambda a, r: (
-                f"On file for {r['candidate']}: {r['opening']}, stage '{r['stage']}', {plural(r['experience'], 'year')} in the field, known for {r['strength']}, asking {money(r['expected_salary'])}."
+                f"On file for {r['candidate']}: {r['opening']}, {r['stage']}, {plural(r['experience'], 'year')} in the field, known for {r['strength']}, asking {money(r['expected_salary'])}."
                 + (
                     f" {plural(r['ratings'], 'rating').capitalize()} so far, {number(r['average_rating'])} on average."
                     if r["ratings"]
@@ -558,7 +558,7 @@ class Recruiting(Domain):
             "find free interview times on {date}[ with {interviewer}]",
             "check which colleagues have room for an interview on {date}[, {interviewer} in particular]",
             "look for a gap to interview somebody on {date}[, ideally with {interviewer}]",
-            "list the interview times left on {date}[ for {interviewer}]",
+            "go through the diaries for {date}[, that of {interviewer} above all,] and find an hour for an interview",
         ),
         questions=(
             "Who would be free to interview on {date}[, looking at {interviewer} alone]?",
@@ -623,7 +623,8 @@ class Recruiting(Domain):
                 for x in r["interviews"]
             ),
             lambda a, r: (
-                f"First up is {min(r['interviews'], key=lambda x: x['starts_at'])['candidate']} on {moment(min(x['starts_at'] for x in r['interviews']))}. The schedule holds {plural(len(r['interviews']), 'interview')}: {listing([x['interview_code'] + ' (' + x['candidate'] + ')' for x in r['interviews']], limit=8)}."
+                f"First up is {min(r['interviews'], key=lambda x: x['starts_at'])['candidate']}. The schedule holds "
+                f"{'; '.join(x['interview_code'] + ', ' + x['candidate'] + ' with ' + x['interviewer'] + ' on ' + moment(x['starts_at']) for x in r['interviews'])}."
             ),
         ),
     )
@@ -633,7 +634,7 @@ class Recruiting(Domain):
             PlannedInterview(
                 interview_code=code, candidate=x["candidate"], interviewer=x["interviewer"], starts_at=f"{x['date']}T{x['time']}"
             )
-            for code, x in self.state["interviews"].items()
+            for code, x in sorted(self.state["interviews"].items(), key=lambda item: (item[1]["date"], item[1]["time"]))
         ]
         require(found, "No interviews are planned.")
         return {"interviews": found}
@@ -657,14 +658,14 @@ class Recruiting(Domain):
         deed="list the open offers",
         tells=(
             lambda a, r: (
-                f"Open right now {'is' if len(r['offers']) == 1 else 'are'} {plural(len(r['offers']), 'offer')}: {listing([x['candidate'] + ' for ' + money(x['salary']) + ' (' + x['offer_code'] + ')' for x in r['offers']], limit=8)}."
+                f"{plural(len(r['offers']), 'offer is', 'offers are')} open at the moment: {listing([x['candidate'] + ' for ' + money(x['salary']) + ' (' + x['offer_code'] + ')' for x in r['offers']], limit=8)}."
             ),
             lambda a, r: " ".join(
                 f"{x['candidate']} was offered {money(x['salary'])} as {x['opening']}, starting {day(x['first_day'])} (offer {x['offer_code']})."
                 for x in r["offers"]
             ),
             lambda a, r: (
-                f"So far {plural(len(r['offers']), 'offer')} went out, the highest to {max(r['offers'], key=lambda x: x['salary'])['candidate']} at {money(max(x['salary'] for x in r['offers']))}. Offers by code: {listing([x['offer_code'] + ' for ' + x['candidate'] for x in r['offers']], limit=8)}."
+                f"So far {plural(len(r['offers']), 'offer')} went out: {listing([x['offer_code'] + ' for ' + x['candidate'] + ' (' + x['opening'] + ', ' + money(x['salary']) + ')' for x in r['offers']], limit=8)}."
             ),
         ),
     )
@@ -729,11 +730,11 @@ class Recruiting(Domain):
             "move {interview_code} to {date} at {time}",
             "reschedule {interview_code}[ for {date}][ at {time}]",
             "fit {interview_code} in on {date} at {time} instead",
-            "postpone or bring forward {interview_code}[ to {date}][ at {time}]",
-            "change {interview_code} so that it takes place on {date} at {time}",
+            "change the slot of {interview_code}[ to {date}][ at {time}]",
+            "set {interview_code} for {date} at {time}",
         ),
         questions=(
-            "The candidate can't make it, so {interview_code} has to be on {date} at {time}.",
+            "The candidate can't come, so we need {interview_code} moved to {date} at {time}.",
             "Something came up: please shift {interview_code} to {date}, {time}.",
             "Could we hold {interview_code} on {date} at {time} instead?",
             "For {interview_code}, {time} on {date} would be better.",
@@ -785,9 +786,9 @@ class Recruiting(Domain):
         ),
         questions=(
             "I met {candidate} today and would say {rating}[; the note is {remark}].",
-            "My verdict on {candidate} is {rating}[, with this remark: {remark}].",
+            "As for {candidate}, I'd give {rating}[, with this remark: {remark}].",
             "Having talked to {candidate}, I'm at {rating}[ — please add {remark}].",
-            "From me {candidate} gets {rating}[ and the comment {remark}].",
+            "Please note {rating} from me for {candidate}[ and the comment {remark}].",
         ),
         noun="rating",
         deed="rate a candidate",
@@ -833,7 +834,7 @@ class Recruiting(Domain):
             "We want {candidate} on board from {start_date}, so offer {salary}.",
             "The team has decided on {candidate}: {salary} a year, beginning {start_date}.",
             "Please get an offer out to {candidate} with {salary} and {start_date} as the starting day.",
-            "Why wait? Offer {candidate} {salary}, starting {start_date}.",
+            "Let's not wait any longer and offer {candidate} {salary}, starting {start_date}.",
         ),
         noun="offer",
         deed="make a job offer",
@@ -869,12 +870,12 @@ class Recruiting(Domain):
         asks=(
             "change the salary in {offer_code} to {salary}",
             "revise {offer_code}[ to {salary} a year]",
-            "adjust {offer_code} so that it pays {salary}",
+            "adjust {offer_code} to a salary of {salary}",
             "come back on {offer_code} with {salary}",
             "amend the pay in {offer_code}[ to {salary}]",
         ),
         questions=(
-            "After some negotiating, {offer_code} should say {salary}.",
+            "After some negotiating, I'd like {offer_code} to say {salary}.",
             "We've agreed on {salary} for {offer_code}.",
             "Please let {offer_code} read {salary} a year.",
             "Management approved {salary}, so update {offer_code} with that.",
@@ -920,9 +921,9 @@ class Recruiting(Domain):
             "drop {candidate} from the selection[ and note {reason}]",
         ),
         questions=(
-            "Sadly {candidate} isn't the right person, so please send a rejection[ and name {reason} as the reason].",
+            "Sadly we can't take {candidate}, so please send a rejection[ and name {reason} as the reason].",
             "We've decided against {candidate}[, and the reason is {reason}].",
-            "It won't work out with {candidate}[; put {reason} in the file].",
+            "It won't work out with {candidate}, so send the rejection[ and put {reason} in the file].",
             "No further rounds for {candidate}, please[, given {reason}].",
         ),
         noun="rejection",

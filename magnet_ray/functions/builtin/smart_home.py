@@ -217,6 +217,11 @@ RoutineName = Annotated[str, Argument(description="Name of an existing routine."
 StartTime = Annotated[str, Argument(description="Start in 24-hour format (HH:MM).", noun="starting time", kind="time", pick=_start_time)]
 
 
+def _short(device: Any, r: Any) -> str:
+    """A device without the name of the room that the sentence has given."""
+    return str(device["device"]).removeprefix(f"{r['room']} ")
+
+
 class SmartHome(Domain):
     """Check rooms and devices, set lights and heating, compare energy use, plan routines."""
 
@@ -294,11 +299,16 @@ class SmartHome(Domain):
                 f"Here's how your {'room looks' if len(r['rooms']) == 1 else 'rooms compare'}: {listing([x['room'] + ' at ' + number(x['temperature']) + ' degrees' for x in r['rooms']], limit=6)}. Lights are on in {listing(['the ' + x['room'] for x in r['rooms'] if x['lights_on']], limit=6) if any(x['lights_on'] for x in r['rooms']) else 'no room'}."
             ),
             lambda a, r: (
-                f"The warmest room{' on the ' + a['floor'] if a.get('floor') else ''} is the {max(r['rooms'], key=lambda x: x['temperature'])['room']} with {number(max(x['temperature'] for x in r['rooms']))} degrees, the coolest the {min(r['rooms'], key=lambda x: x['temperature'])['room']} with {number(min(x['temperature'] for x in r['rooms']))}. {('In all, ' + plural(sum(x['lights_on'] for x in r['rooms']), 'lamp is', 'lamps are') + ' on.') if any(x['lights_on'] for x in r['rooms']) else 'No lamp is on.'}"
+                f"The warmest room{' on the ' + a['floor'] if a.get('floor') else ''} is the {max(r['rooms'], key=lambda x: x['temperature'])['room']}. All in degrees: "
+                f"{listing([x['room'] + ' ' + number(x['temperature']) for x in r['rooms']], limit=9)}. "
+                + (
+                    f"Lights are on in {listing(['the ' + x['room'] for x in r['rooms'] if x['lights_on']], limit=9)}."
+                    if any(x["lights_on"] for x in r["rooms"])
+                    else "No lamp is on."
+                )
             ),
-            lambda a, r: " ".join(
-                f"The {x['room']} is at {number(x['temperature'])} degrees (set to {number(x['target_temperature'])}) with {plural(x['lights_on'], 'lamp') if x['lights_on'] else 'no lamps'} on."
-                for x in r["rooms"]
+            lambda a, r: (
+                f"{listing([('the ' if place else 'The ') + x['room'] + ' is at ' + number(x['temperature']) + ' degrees (set to ' + number(x['target_temperature']) + ')' for place, x in enumerate(r['rooms'])], limit=9)}. Lamps on: {listing([str(x['lights_on']) + ' in the ' + x['room'] for x in r['rooms'] if x['lights_on']], limit=9)}."
             ),
         ),
     )
@@ -340,10 +350,11 @@ class SmartHome(Domain):
         deed="list the devices in a room",
         tells=(
             lambda a, r: (
-                f"There {'is' if len(r['devices']) == 1 else 'are'} {plural(len(r['devices']), 'device')} in the {r['room']}: {listing([x['device'] + ' (' + x['power'] + ', ' + str(x['watts']) + ' watts)' for x in r['devices']])}."
+                f"There {'is' if len(r['devices']) == 1 else 'are'} {plural(len(r['devices']), 'device')} in the {r['room']}: {listing([_short(x, r) + ' (' + x['power'] + ', ' + str(x['watts']) + ' watts)' for x in r['devices']])}."
             ),
             lambda a, r: (
-                f"In the {r['room']} you have the {listing([x['device'] for x in r['devices']])}. Switched on: {listing([x['device'] for x in r['devices'] if x['power'] == 'on']) if any(x['power'] == 'on' for x in r['devices']) else 'nothing'}."
+                f"In the {r['room']} you have the {listing([_short(x, r) + ' (' + str(x['watts']) + ' watts)' for x in r['devices']])}. Switched on: "
+                f"{listing([_short(x, r) for x in r['devices'] if x['power'] == 'on']) if any(x['power'] == 'on' for x in r['devices']) else 'nothing'}."
             ),
             lambda a, r: " ".join(f"The {x['device']} is {x['power']} and draws {x['watts']} watts when it runs." for x in r["devices"]),
         ),
@@ -362,11 +373,11 @@ class SmartHome(Domain):
             "check how warm it is in {room}",
             "read the thermostat in {room}",
             "look at the temperature and humidity in {room}",
-            "find out what {room} is heated to",
-            "see whether {room} has reached its heating target",
+            "find out the temperature and heating target in {room}",
+            "see whether the heating target in {room} was reached",
         ),
         questions=(
-            "How warm and how humid is {room} right now?",
+            "What's the climate like in {room} right now?",
             "Is it comfortable in {room}?",
             "It feels a bit stuffy in {room} — what do the sensors say?",
             "What does the thermostat show for {room}?",
@@ -395,16 +406,16 @@ class SmartHome(Domain):
     @tool(
         asks=(
             "check on {device} for me",
-            "find out whether {device} is on and how much power it has used today",
+            "find out the state of {device} and the power used today",
             "look up the consumption of {device} for today",
-            "tell me when {device} is due to switch off, if it has a timer",
+            "tell me if there's a timer running on {device}",
             "get a status report on {device}",
         ),
         questions=(
             "Did I leave {device} running?",
-            "How much electricity has {device} used today?",
-            "Is there a timer running on {device}?",
-            "I can't see {device} from here — is it switched on?",
+            "How much electricity went into {device} today?",
+            "Did anyone set a timer on {device}?",
+            "I can't see {device} from here — on or off?",
         ),
         noun="status",
         deed="check on a device",
@@ -415,11 +426,11 @@ class SmartHome(Domain):
             ),
             lambda a, r: (
                 f"Right now the {r['device']} is switched {r['power']}. It draws {r['watts']} watts when running and comes to {number(r['energy_today_kwh'])} kWh so far today."
-                + (f" Its timer ends at {clock(r['switches_off_at'])}." if r["switches_off_at"] else "")
+                + (f" Its timer ends at {clock(r['switches_off_at'])}." if r["switches_off_at"] else " There's no timer on it.")
             ),
             lambda a, r: (
                 f"Today's consumption of the {r['device']} is {number(r['energy_today_kwh'])} kWh. It is {r['power']} at the moment"
-                + (f" and goes off at {clock(r['switches_off_at'])}." if r["switches_off_at"] else ".")
+                + (f" and goes off at {clock(r['switches_off_at'])}." if r["switches_off_at"] else ", without a timer.")
             ),
         ),
     )
@@ -454,7 +465,7 @@ class SmartHome(Domain):
         deed="rank devices by energy use",
         tells=(
             lambda a, r: (
-                f"{r['period'].capitalize()}, the {r['devices'][0]['device']} used the most: {number(r['devices'][0]['energy_kwh'])} kWh, about {money(r['devices'][0]['cost'])}. After it {'come' if len(r['devices']) > 2 else 'comes'} {listing(['the ' + x['device'] + ' with ' + number(x['energy_kwh']) + ' kWh' for x in r['devices'][1:]])}."
+                f"{r['period'].capitalize()}, the {r['devices'][0]['device']} used the most: {number(r['devices'][0]['energy_kwh'])} kWh, about {money(r['devices'][0]['cost'])}. After it {'come' if len(r['devices']) > 2 else 'comes'} {listing(['the ' + x['device'] + ' with ' + number(x['energy_kwh']) + ' kWh (' + money(x['cost']) + ')' for x in r['devices'][1:]])}."
             ),
             lambda a, r: (
                 f"The top energy users {r['period']} are {listing(['the ' + x['device'] + ' (' + number(x['energy_kwh']) + ' kWh, ' + money(x['cost']) + ')' for x in r['devices']], limit=5)}."
@@ -503,7 +514,7 @@ class SmartHome(Domain):
                 f"{x['routine']} means {x['effect']} in the {x['room']} at {clock(x['start_time'])}, {x['days']}." for x in r["routines"]
             ),
             lambda a, r: (
-                f"Programmed so far: {plural(len(r['routines']), 'routine')}. The earliest in the day is {min(r['routines'], key=lambda x: x['start_time'])['routine']} at {clock(min(x['start_time'] for x in r['routines']))}, the latest {max(r['routines'], key=lambda x: x['start_time'])['routine']} at {clock(max(x['start_time'] for x in r['routines']))}."
+                f"Programmed so far: {listing([x['routine'] + ' (' + x['effect'] + ' in the ' + x['room'] + ' at ' + clock(x['start_time']) + ', ' + x['days'] + ')' for x in sorted(r['routines'], key=lambda x: x['start_time'])], limit=6)}."
             ),
         ),
     )
@@ -521,7 +532,7 @@ class SmartHome(Domain):
             "set the lights in {room} to {brightness}[ with {tone}]",
             "change the light level in {room}[ to {brightness}][, with {tone}]",
             "bring the lamps in {room} to {brightness}[ and give them {tone}]",
-            "adjust the lighting in {room}[ to {brightness}][, with {tone} please]",
+            "adjust the lighting in {room}[ to {brightness}][, with {tone}]",
             "light {room} at {brightness}[, in {tone}]",
         ),
         questions=(
@@ -561,13 +572,13 @@ class SmartHome(Domain):
         asks=(
             "heat {room} to {target_temperature}",
             "set the heating in {room}[ to {target_temperature}]",
-            "change the thermostat in {room} so that it aims for {target_temperature}",
+            "turn the thermostat in {room} to {target_temperature}",
             "keep {room} at {target_temperature} from now on",
             "have the radiators bring {room} to {target_temperature}",
         ),
         questions=(
             "We'd be happier with {target_temperature} in {room}.",
-            "The temperature in {room} bothers me, so make it {target_temperature}.",
+            "The temperature in {room} bothers me, so go for {target_temperature}.",
             "Please let the heating hold {target_temperature} in {room}.",
             "How about {target_temperature} for {room}, starting now?",
         ),
@@ -614,15 +625,15 @@ class SmartHome(Domain):
         asks=(
             "turn {device} {power}",
             "switch {power} {device}",
-            "make sure {device} gets switched {power}",
+            "make sure to switch {power} {device}",
             "have {device} turned {power} right away",
             "set {device} to {power}",
         ),
         questions=(
             "I'm out and would like {device} to be {power}.",
             "Better have {device} switched {power} now.",
-            "Could somebody turn {power} {device} — I'm nowhere near it.",
-            "Kindly make sure {device} is {power}.",
+            "Could somebody turn {power} {device}, as I'm not at home?",
+            "Kindly see to it that we have {device} {power}.",
         ),
         noun="switched device",
         deed="switch a device on or off",
@@ -635,7 +646,7 @@ class SmartHome(Domain):
     def switch_device(
         self,
         device: Device,
-        power: Annotated[Power, Argument(description="Whether the device should be on or off.", noun="on or off", pick=_power)],
+        power: Annotated[Power, Argument(description="Whether the device should be on or off.", noun="setting", pick=_power)],
     ) -> DeviceSwitch:
         """Switch a device on or off; this also clears its timer."""
         x = self._device(device)
@@ -646,17 +657,17 @@ class SmartHome(Domain):
 
     @tool(
         asks=(
-            "run {device} for {minutes} and then switch it off",
+            "run {device} for {minutes} and then switch off again",
             "let {device} go for {minutes}",
             "put {device} on a timer[ of {minutes}]",
-            "start {device} and stop it after {minutes}",
+            "start {device} and stop again after {minutes}",
             "give {device} {minutes} and no more",
         ),
         questions=(
             "I need {device} on, but only for {minutes}.",
             "Let's have {device} running for {minutes}, then off.",
-            "Would you leave {device} on for {minutes} before it goes off?",
-            "After {minutes}, {device} should shut itself off; start it now.",
+            "Would you leave {device} on for {minutes} and no longer?",
+            "Starting now, let {device} run and shut off after {minutes}.",
         ),
         noun="timer",
         deed="run a device on a timer",
@@ -715,10 +726,10 @@ class SmartHome(Domain):
     )
     def program_routine(
         self,
+        room: Room,
         routine: Annotated[
             str, Argument(description="Name for the new routine.", noun="name for the routine", kind="text", pick=_new_routine)
         ],
-        room: Room,
         effect: Annotated[RoutineEffect, Argument(description="What happens in the room.", noun="action", pick=_effect)],
         start_time: StartTime,
     ) -> Routine:
@@ -733,15 +744,15 @@ class SmartHome(Domain):
         asks=(
             "move {routine} to {start_time}[, {days}]",
             "let {routine} begin at {start_time}[ and run {days}]",
-            "change the starting time of {routine}[ to {start_time}][ and keep it to {days}]",
-            "shift {routine} so it kicks in at {start_time}[, {days}]",
+            "change the starting time of {routine}[ to {start_time}][, running {days}]",
+            "shift {routine} to kick in at {start_time}[, {days}]",
             "reschedule {routine}[ for {start_time}][, {days} from now on]",
         ),
         questions=(
             "Our days have changed, so {routine} should start at {start_time}[, {days}].",
             "Starting {routine} at {start_time} would suit us better[, {days}].",
-            "Is it possible for {routine} to start at {start_time}[, {days}]?",
-            "Nobody is up yet when it runs: have {routine} start at {start_time}[, {days}].",
+            "Could {routine} start at {start_time}[, {days}]?",
+            "To fit in with our days, have {routine} start at {start_time}[, {days}].",
         ),
         noun="routine",
         deed="reschedule a routine",

@@ -1,10 +1,15 @@
-"""Seal-Tools' `tool.jsonl` (fairyshine/Seal-Tools, Apache-2.0) in OpenAI's tool format with returns and category."""
+"""Seal-Tools' `tool.jsonl` (fairyshine/Seal-Tools, Apache-2.0) in OpenAI's tool format with returns and category.
+
+python -m evals.seal_tools tool.jsonl seal_tools.jsonl
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+
+import typer
 
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array", "dict": "object"}
 
@@ -31,3 +36,12 @@ def _object(fields: dict[str, Any], required: list[str]) -> dict[str, Any]:
         name: {"type": _TYPES.get(field["type"], field["type"]), "description": field["description"]} for name, field in fields.items()
     }
     return {"type": "object", "properties": properties, "required": required}
+
+
+def main(source: Path, target: Path) -> None:
+    """Convert SOURCE and write TARGET."""
+    typer.echo(f"{convert_seal_tools(source, target)} tools -> {target}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
