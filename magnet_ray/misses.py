@@ -15,7 +15,7 @@ from magnet_ray.errors import CallError, Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.json_paths import expand, leaves
 from magnet_ray.teacher.base import PlannedCall
-from magnet_ray.types import Effect, FailureReason, FunctionSpec, JsonValue, Origin, canonical
+from magnet_ray.types import Effect, FailureReason, FunctionSpec, JsonValue, Origin
 from magnet_ray.values import draw_argument
 
 TRIES = 2
@@ -41,7 +41,7 @@ def servers(
         seed: seed of the values that are drawn.
     """
     mark = environment.checkpoint()
-    wrote = canonical(environment.state()) != canonical(after_state)
+    wrote = environment.state() != after_state
     wanted = _informative(calls)
     found = set()
     for spec in offered:
@@ -53,8 +53,8 @@ def servers(
                 output = execute(environment, spec, arguments)
             except CallError:
                 continue
-            same_state = wrote and canonical(environment.state()) == canonical(after_state)
-            told = wanted and not wrote and wanted <= {canonical(value) for _, value in leaves(output)}
+            same_state = wrote and environment.state() == after_state
+            told = wanted and not wrote and wanted <= {repr(value) for _, value in leaves(output)}
             environment.rollback(mark)
             if same_state or told:
                 found.add(spec.name)
@@ -64,9 +64,9 @@ def servers(
 
 def _informative(calls: Sequence[PlannedCall]) -> set[str]:
     """What the outputs tell that was not asked with: their leaves without the arguments' own values."""
-    given = {canonical(value) for call in calls for value in call.arguments.values()}
-    told = {canonical(value) for call in calls for _, value in leaves(call.output) if value is not None and not isinstance(value, bool)}
-    return (told - given) or told or {canonical(call.output) for call in calls}
+    given = {repr(value) for call in calls for value in call.arguments.values()}
+    told = {repr(value) for call in calls for _, value in leaves(call.output) if value is not None and not isinstance(value, bool)}
+    return (told - given) or told or {repr(value) for call in calls for _, value in leaves(call.output)}
 
 
 def _known(calls: Sequence[PlannedCall]) -> dict[str, JsonValue]:

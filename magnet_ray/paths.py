@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from magnet_ray.errors import Rejected
-from magnet_ray.graph import FunctionGraph
+from magnet_ray.graph import FunctionGraph, FunctionNode
 from magnet_ray.mix import MixWeights, category_of, position_of
 from magnet_ray.node_ops import MAX_FUNCTIONS, contradicts, edge_weight, insert, merge, operation_rng, repeat, split
 from magnet_ray.types import Category, Edge, EdgeKind, FailureReason, Miss, SignaturePath, Step, TurnSignature, content_id
@@ -113,8 +113,13 @@ def start_order(graph: FunctionGraph, run_seed: int, category: Category) -> tupl
 def _may_start(graph: FunctionGraph, name: str, category: Category) -> bool:
     node = graph.node(name)
     if category is Category.PARALLEL:
-        return bool(node.scalars) or len(graph.groups[node.group]) > 1
+        return _may_run_several_times(node) or len(graph.groups[node.group]) > 1
     return category not in WALKED or len(graph.groups[node.group]) > 1
+
+
+def _may_run_several_times(node: FunctionNode) -> bool:
+    """Whether one request may ask for it over several values: a lookup over any, another function over things only."""
+    return bool(node.scalars if node.lookup else node.entities)
 
 
 def _multi_turn(path: SignaturePath, graph: FunctionGraph, settings: PathSettings) -> SignaturePath:
@@ -206,7 +211,7 @@ def _parallel(path: SignaturePath, graph: FunctionGraph) -> SignaturePath:
     calls = 3 if rng.random() < 0.35 else 2
     others = [name for name in graph.groups[node.group] if name != node.name]
     apart = [name for name in others if not _linked(graph, node.name, name)]
-    if node.scalars and (rng.random() < 0.6 or not apart):
+    if _may_run_several_times(node) and (rng.random() < 0.6 or not apart):
         return replace(path, turns=(TurnSignature(steps=(replace(start, repeats=calls),)),))
     chosen = [node.name]
     for name in rng.sample(apart or others, len(apart or others)):

@@ -217,7 +217,7 @@ class _Translation:
 
     def _first_call(self, spec: FunctionSpec, position: int, step: Step, around: Surroundings, rng: Random) -> PlannedCall:
         """A call that its environment accepts, retried alone with other values."""
-        reason = "no attempt"
+        reason, mark = "no attempt", self.environment.checkpoint()
         for attempt in range(self.workshop.settings.call_retries + 1):
             chosen = choose_arguments(spec, step, around, rng, attempt=attempt + self.attempt)
             made = self._made(spec, chosen)
@@ -227,6 +227,8 @@ class _Translation:
             try:
                 output = execute(self.environment, spec, chosen.values)
             except CallError as error:
+                # A function that answers with a failure message may have changed something all the same.
+                self.environment.rollback(mark)
                 reason = f"{spec.name}({compact(chosen.values)}): {error}"
                 continue
             if made and made[-1].output == output:

@@ -19,14 +19,19 @@ JsonValue = Any
 """A value that JSON can hold: null, bool, int, float, str, list or dict with string keys."""
 
 
+# Made once: `json.dumps` with options builds an encoder for each call.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: JsonValue) -> str:
     """`value` as canonical JSON text: sorted keys, no spaces, non-ASCII kept."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def compact(value: JsonValue) -> str:
     """`value` as JSON text without spaces, keys in their own order: what a model reads and writes."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _COMPACT.encode(value)
 
 
 def content_id(*parts: object) -> str:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from magnet_ray.environments.base import MISSING, Missing
 from magnet_ray.errors import Rejected
 from magnet_ray.field_kinds import KINDS, kind_of, singular, tokens_of
+from magnet_ray.field_kinds.coined import identifier_text
 from magnet_ray.field_kinds.meanings import coerced, examples_said, is_identifier, sayable
 from magnet_ray.types import FunctionSpec, JsonValue, compact
-from magnet_ray.values import draw_argument, identifier_text, plausible_value
+from magnet_ray.values import draw_argument, plausible_value
 
 TODAY = "2026-03-14"
 NAMES = st.sampled_from(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -15,13 +16,18 @@ from magnet_ray.phrases import Argument
 from magnet_ray.types import JsonValue
 
 
+@lru_cache(maxsize=16)
+def _scenario(domain: str, seed: int) -> bytes:
+    """A scenario's state as JSON: the translation of a path and its replay open the same one."""
+    return orjson.dumps(domain_class(domain).scenario(Random(seed)))
+
+
 class BuiltinEnvironment:
     """One conversation in a built-in domain."""
 
     def __init__(self, domain: str, seed: int) -> None:
-        kind = domain_class(domain)
         self._functions = functions_of(domain)
-        self._domain = kind(kind.scenario(Random(seed)))
+        self._domain = domain_class(domain)(orjson.loads(_scenario(domain, seed)))
         self.today: str = self._domain.state.get("today", "")
 
     def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:

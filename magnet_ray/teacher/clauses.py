@@ -7,14 +7,16 @@ unsaid; the words of each argument are returned beside the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from magnet_ray.phrases import Phrases, Segment, Slot, parse_clause
 
 SENTENCES = 0.28
 """Share of requests that are whole sentences of their own rather than framed clauses."""
+Item = TypeVar("Item")
 Words = Mapping[str, str]
 """Parameter -> its words; booleans have no words of their own."""
 
@@ -101,13 +103,19 @@ def choose_clause(phrases: Phrases, words: Words, flags: Mapping[str, bool], rng
         rng: source of the choice.
         sentences: whether whole sentences may be chosen.
     """
-    asks = [(template, False) for template in rng.sample(phrases.asks, len(phrases.asks))]
-    whole = [(template, True) for template in rng.sample(phrases.questions, len(phrases.questions))] if sentences else []
+    asks = [(template, False) for template in turned(phrases.asks, rng)]
+    whole = [(template, True) for template in turned(phrases.questions, rng)] if sentences else []
     for template, sentence in whole + asks if rng.random() < SENTENCES else asks + whole:
         rendered = render_clause(template, words, flags, sentence=sentence)
         if rendered:
             return rendered
     return _with_tail(phrases, words, flags, rng)
+
+
+def turned(items: Sequence[Item], rng: Random) -> Sequence[Item]:
+    """The items from a drawn one on, then those before it: every one is as likely to come first, for a single draw."""
+    start = rng.randrange(len(items)) if items else 0
+    return [*items[start:], *items[:start]]
 
 
 def _with_tail(phrases: Phrases, words: Words, flags: Mapping[str, bool], rng: Random) -> Rendered | None:

@@ -277,6 +277,22 @@ SUPPLIES: Final[tuple[str, ...]] = (
     "Sorry, that wasn't clear: {value}.",
     "Didn't I say {value}?",
     "I thought I had mentioned it: {value}.",
+    "{Value}, thanks.",
+    "Just {value}.",
+    "{Value} would be best.",
+    "Let me say {value}.",
+    "Take {value}.",
+    "{Value} if possible.",
+    "Ideally {value}.",
+    "I was going for {value}.",
+    "Preferably {value}.",
+    "Sure, {value}.",
+    "Yes, sorry: {value}.",
+    "It's {value}.",
+    "Right: {value}.",
+    "{Value}, I think.",
+    "Oops, {value}.",
+    "Then {value}, please.",
 )
 
 ENABLES: Final[tuple[str, ...]] = (

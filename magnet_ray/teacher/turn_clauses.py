@@ -16,7 +16,7 @@ from magnet_ray.json_paths import split_path
 from magnet_ray.phrases import Phrases
 from magnet_ray.teacher import frames
 from magnet_ray.teacher.base import PlannedCall, TurnRequest
-from magnet_ray.teacher.clauses import Rendered, choose_clause, render_clause
+from magnet_ray.teacher.clauses import Rendered, choose_clause, render_clause, turned
 from magnet_ray.teacher.mentions import Mentions
 from magnet_ray.teacher.phrasebook import phrases_of
 from magnet_ray.teacher.references import ORDINALS, Referent, describe_choice, describe_item, is_sayable, list_place, ordinal_words, refer
@@ -102,7 +102,7 @@ class TurnClauses:
             return None
         words, flags = self._arguments(index)
         things = phrases_of(call.spec).things
-        for template in self.rng.sample(things, len(things)):
+        for template in turned(things, self.rng):
             rendered = render_clause(template, words, flags)
             text = rendered and describe_item(rendered.text, call.output, origin.path, self.rng)
             if rendered and text:

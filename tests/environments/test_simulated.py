@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.seal_tools import convert_seal_tools
 from magnet_ray.environments.base import MISSING, Environment
 from magnet_ray.environments.inferred_returns import inferred_return_schema
 from magnet_ray.environments.simulated import HashRandom, SimulatedEnvironment, issued_kind
@@ -21,7 +22,6 @@ from magnet_ray.errors import CallError
 from magnet_ray.functions.pool import build_pool
 from magnet_ray.types import FunctionSpec, compact
 from magnet_ray.values import draw_argument
-from evals.seal_tools import convert_seal_tools
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 

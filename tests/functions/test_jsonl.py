@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from evals.seal_tools import convert_seal_tools
 from magnet_ray.errors import SourceError
 from magnet_ray.functions.jsonl import load
 from magnet_ray.functions.pool import build_pool
-from evals.seal_tools import convert_seal_tools
 
 SEAL_TOOLS = Path(__file__).parents[2].parent / "shared" / "data" / "seal_tools" / "tool.jsonl"
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
