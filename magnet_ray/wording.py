@@ -129,7 +129,20 @@ def _fit(word: str, form: str, value: Any) -> str:
     if "${}" in word and (form in NUMBERS or form.isdigit()):
         form = number(value)
     singular = value in (1, 1.0) if isinstance(value, int | float) else False
-    return word.replace("(s)", "" if singular else "s").replace("{}", form)
+    before, _, after = word.replace("(s)", "" if singular else "s").partition("{}")
+    if isinstance(value, str):
+        before, after = _unsaid(before, after, form)
+    return f"{before}{form}{after}"
+
+
+def _unsaid(before: str, after: str, form: str) -> tuple[str, str]:
+    """The constant words around a text, without a noun that the text ends with: `the` + `regional section`, not `… section section`."""
+    if after.strip() and form.lower().endswith(f" {after.strip().lower()}"):
+        return before, ""
+    noun = before.removeprefix("the ").strip()
+    if noun and form.lower().endswith(f" {noun.lower()}"):
+        return before[: len(before) - len(before.removeprefix("the "))], after
+    return before, after
 
 
 def _bare_forms(value: Any, today: str, kind: str) -> list[str]:

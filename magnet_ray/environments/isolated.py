@@ -96,12 +96,15 @@ class IsolatedEnvironment:
         self._modules = tuple(located(module) for module in target.modules or (target.module,))
         self._log: list[tuple[str, Mapping[str, JsonValue]]] = []
         self._state: JsonValue = None
-        self._stale = False
+        self._stale = self._broken = False
+        self._drawing: set[str] = set()
         self._channel: Channel | None = self._open()
 
     def call(self, function: str, arguments: Mapping[str, JsonValue]) -> JsonValue:
         """Execute a function in the worker; see `Environment.call`."""
         reply = self._request({"op": "call", "function": function, "arguments": dict(arguments)})
+        if "drew" in reply:
+            self._drawing.add(function)
         if "error" in reply:
             # Undone before the next request, in a fresh process.
             self._stale = bool(reply.get("changed"))
@@ -121,15 +124,25 @@ class IsolatedEnvironment:
         return tuple(self._log)
 
     def rollback(self, mark: object) -> None:
-        """Go to a checkpoint by repeating its calls in a fresh process, unless the calls since only read."""
+        """Go to a checkpoint by repeating its calls in a fresh process, unless the calls since only read.
+
+        This also mends an environment that broke after the checkpoint.
+        """
         assert isinstance(mark, tuple)
-        if self._changes(mark) != self._changes(self._log):
+        if self._broken or self._changes(mark) != self._changes(self._log):
             self._stale, self._state = True, None
         self._log = list(mark)
 
     def _changes(self, calls: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[tuple[str, Mapping[str, JsonValue]]]:
-        """The calls that may have changed something: all but those of functions that were seen to only read."""
-        return [call for call in calls if (spec := self._specs.get(call[0])) is None or spec.effect is not Effect.READ]
+        """The calls that may have changed something: all but those of functions that were seen to only read.
+
+        A random number that happens to come twice looks like reading, so the worker says what drew one.
+        """
+        return [call for call in calls if call[0] in self._drawing or not self._only_reads(call[0])]
+
+    def _only_reads(self, function: str) -> bool:
+        spec = self._specs.get(function)
+        return spec is not None and spec.effect is Effect.READ
 
     def suggest(self, function: str, parameter: str, chosen: Mapping[str, JsonValue], rng: Random) -> JsonValue | Missing:
         """A value that the present state holds for this parameter."""
@@ -148,7 +161,7 @@ class IsolatedEnvironment:
         """End the conversation's process."""
         if self._channel is not None:
             self._release(self._channel)
-        self._channel = None
+        self._channel, self._broken, self._stale = None, False, False
 
     def _release(self, channel: Channel) -> None:
         if not (self._target.reusable and keep_channel(channel, self._modules, self._limits)):
@@ -187,11 +200,11 @@ class IsolatedEnvironment:
         return channel
 
     def _request(self, request: dict[str, Any], seconds: float = 0.0) -> dict[str, Any]:
-        if self._channel is None:
+        if self._channel is None and not (self._broken and self._stale):
             raise EnvironmentFault("this environment is closed, or broke in an earlier call")
         if self._stale:
             self.close()
-            self._channel, self._stale = self._open(), False
+            self._channel = self._open()
             if self._log:
                 self._exchange({"op": "replay", "calls": self._log}, self._limits.cpu_seconds)
         return self._exchange(request, seconds or self._limits.call_seconds)
@@ -211,7 +224,7 @@ class IsolatedEnvironment:
     def _abandon(self) -> None:
         if self._channel is not None:
             self._channel.close()
-        self._channel = None
+        self._channel, self._broken, self._stale = None, True, False
 
     def _value(self, request: dict[str, Any], seconds: float = 0.0) -> JsonValue:
         return self._request(request, seconds)["value"]
@@ -228,23 +241,36 @@ def growing(environment: IsolatedEnvironment, specs: Mapping[str, FunctionSpec])
     rng = Random("growing")
     names = sorted(name for name, spec in specs.items() if spec.effect is not Effect.READ)
     found: dict[str, None] = {}
+    breaking: set[str] = set()
     for name in [name for _ in range(2) for name in rng.sample(names, len(names))]:
-        mark, before = environment.checkpoint(), len(environment.state_text())
-        if not _try_call(environment, specs[name], rng):
+        if name in breaking:
             continue
-        after = len(environment.state_text())
+        mark = environment.checkpoint()
+        try:
+            before = len(environment.state_text())
+            if not _try_call(environment, specs[name], rng):
+                continue
+            after = len(environment.state_text())
+        except EnvironmentFault:
+            breaking.add(name)
+            environment.rollback(mark)
+            continue
         if after > before:
             found.setdefault(name)
         elif after < before:
             environment.rollback(mark)
-    return tuple(sorted(found))
+    return tuple(sorted(found.keys() - breaking))
 
 
 def fill(environment: IsolatedEnvironment, specs: Mapping[str, FunctionSpec], growers: tuple[str, ...], seed: int) -> None:
     """Call a few growing functions of a fresh instance, so that a conversation does not begin with an empty object."""
     rng = Random(f"fill {seed}")
     for _ in range(FILL_CALLS if growers else 0):
-        _try_call(environment, specs[rng.choice(growers)], rng)
+        mark = environment.checkpoint()
+        try:
+            _try_call(environment, specs[rng.choice(growers)], rng)
+        except EnvironmentFault:
+            environment.rollback(mark)
 
 
 def _try_call(environment: IsolatedEnvironment, spec: FunctionSpec, rng: Random) -> bool:

@@ -18,6 +18,7 @@ import re
 import sys
 import types
 import typing
+from collections import UserString
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MappingView, Sequence, Set
 from itertools import islice
 from typing import Any, Final
@@ -79,10 +80,12 @@ class _Projection:
             return self.of(value.value, depth + 1) if _is_plain(value.value) else value.name
         if isinstance(value, str):
             return str.__str__(value)
+        if isinstance(value, UserString):
+            return value.data
         if isinstance(value, numbers.Number):
             return self._number(value)
         if depth > MAX_DEPTH:
-            raise Unserialisable(f"nested more than {MAX_DEPTH} levels deep")
+            return self._refuse(f"nested more than {MAX_DEPTH} levels deep")
         if id(value) in self._within:
             return self._refuse("refers to itself")
         self._within.add(id(value))
@@ -162,7 +165,8 @@ class _Projection:
 
     def attributes(self, value: object, depth: int) -> dict[str, Any]:
         # The private attributes of a container are its bookkeeping (indexes, caches): its content is its state.
-        container = isinstance(value, Collection) and not isinstance(value, str)
+        # A text that is a container contains texts of its own kind, without end: its characters stand in an attribute.
+        container = isinstance(value, Collection) and not isinstance(value, str | UserString)
         found = {}
         for name, item in sorted(_attributes(value).items()):
             if name in self._hidden or (container and name.startswith("_")):
@@ -174,7 +178,7 @@ class _Projection:
             found["contents"] = self._mapping(value, depth + 1)
         elif isinstance(value, Set):
             found["contents"] = sorted(self._items(value, depth + 1), key=_sort_key)
-        elif isinstance(value, Collection):
+        elif container:
             found["contents"] = self._items(list(value), depth + 1)
         return found
 

@@ -129,10 +129,15 @@ class World:
 
     def _call_and_compare(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call one function; a failed call comes back with whether it may have changed the state all the same."""
+        drawn = _random_state()
         reply = self.call(name, arguments)
         before = self._seen_state
-        if "error" in reply and self._instance is not None:
-            unchanged = before is not None and json.dumps(state_value(self._instance, self._hidden)) == before
+        if _random_state() != drawn:
+            reply["drew"] = True
+        if "error" in reply and self._instance is None:
+            reply["changed"] = "drew" in reply
+        elif "error" in reply:
+            unchanged = "drew" not in reply and before is not None and json.dumps(state_value(self._instance, self._hidden)) == before
             reply["changed"] = not unchanged
             if unchanged:
                 return reply
@@ -221,6 +226,12 @@ def _seed_random(seed: int) -> None:
         sys.modules["random"].seed(seed)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed(seed % 2**32)
+
+
+def _random_state() -> Any:
+    """The state of the `random` module, which is part of what a module remembers; None where it is not loaded."""
+    random = sys.modules.get("random")
+    return random.getstate() if random is not None else None
 
 
 def _limit(kind: int, amount: int) -> None:

@@ -41,6 +41,8 @@ class Sighting:
     """Whether any of them changed the state."""
     broke: bool = False
     """Whether a call broke the environment: then the function is not called again."""
+    wavers: bool = False
+    """Whether the same call in the same scenario gave another answer, or left another state."""
     outputs: list[JsonValue] = field(default_factory=list)
     """Outputs, for the schema."""
     refusal: str = "never called"
@@ -48,8 +50,8 @@ class Sighting:
 
     @property
     def usable(self) -> bool:
-        """Whether it accepts calls often enough and never broke its environment."""
-        return not self.broke and self.succeeded > 0 and self.succeeded >= ACCEPTED * self.attempted
+        """Whether it accepts calls often enough, and never broke its environment or contradicted itself."""
+        return not self.broke and not self.wavers and self.succeeded > 0 and self.succeeded >= ACCEPTED * self.attempted
 
 
 def observe_pool(pool: FunctionPool, open_environment: OpenEnvironment, *, seed: int = 0) -> FunctionPool:
@@ -78,11 +80,13 @@ def _observe_environment(key: str, specs: Mapping[str, FunctionSpec], open_envir
                     sighting.refusal = str(fault)
                 break
             try:
-                _observe_scenario(environment, [spec for spec in specs.values() if not seen[spec.name].broke], seen, rng)
+                usable = [spec for spec in specs.values() if not seen[spec.name].broke]
+                _observe_scenario(environment, usable, seen, rng, again=key.startswith("python:"))
                 break
-            except EnvironmentFault:
+            except EnvironmentFault as fault:
                 # The scenario begins again without the function that broke it.
                 if _broken(seen) == broken:
+                    _note(seen, str(fault))
                     break
             finally:
                 environment.close()
@@ -93,27 +97,48 @@ def _broken(seen: Mapping[str, Sighting]) -> int:
     return sum(sighting.broke for sighting in seen.values())
 
 
-def _observe_scenario(environment: Environment, specs: Sequence[FunctionSpec], seen: Mapping[str, Sighting], rng: Random) -> None:
+def _note(seen: Mapping[str, Sighting], refusal: str) -> None:
+    for sighting in seen.values():
+        if not sighting.attempted:
+            sighting.refusal = refusal
+
+
+def _observe_scenario(
+    environment: Environment, specs: Sequence[FunctionSpec], seen: Mapping[str, Sighting], rng: Random, *, again: bool
+) -> None:
+    """Call every function; `again`: also see whether the same call in the same state gives the same."""
     mark = environment.checkpoint()
     lost = []
     for spec in specs:
-        if not _try(environment, spec, seen[spec.name], rng):
+        if not _try(environment, spec, seen[spec.name], rng, mark if again else None):
             lost.append(spec)
         environment.rollback(mark)
     if not lost:
         return
     # Some functions work only after others (a payment after a purchase): act a little, then try again.
     for spec in rng.sample(list(specs), min(WARM_UP, len(specs))):
-        _try(environment, spec, Sighting(), rng)
+        warming = Sighting()
+        try:
+            _try(environment, spec, warming, rng)
+        except EnvironmentFault:
+            seen[spec.name].refusal, seen[spec.name].broke = warming.refusal, True
+            raise
     warm = environment.checkpoint()
     for spec in lost:
-        _try(environment, spec, seen[spec.name], rng)
+        _try(environment, spec, seen[spec.name], rng, warm if again else None)
         environment.rollback(warm)
     environment.rollback(mark)
 
 
-def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: Random) -> bool:
+def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: Random, mark: object = None) -> bool:
     """Call a function with drawn arguments until it is accepted, and note what happened; returns whether it was.
+
+    Args:
+        environment: where it is called.
+        spec: the function.
+        sighting: what was seen of it so far.
+        rng: source of the arguments.
+        mark: the present checkpoint, where the call is to be repeated from it; None where one call is enough.
 
     Raises:
         EnvironmentFault: it broke the environment.
@@ -127,6 +152,12 @@ def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: 
                 if name in spec.required:
                     arguments[name] = draw_argument(environment, spec, name, arguments, rng)
             output = execute(environment, spec, arguments)
+            after = canonical(environment.state())
+            sighting.wrote = sighting.wrote or after != before or not _repeats(environment, spec, arguments, output)
+            if mark is not None:
+                environment.rollback(mark)
+                steady = _repeats(environment, spec, arguments, output) and canonical(environment.state()) == after
+                sighting.wavers = sighting.wavers or not steady
         except (CallError, Rejected) as error:
             sighting.refusal = str(error)
             continue
@@ -134,7 +165,6 @@ def _try(environment: Environment, spec: FunctionSpec, sighting: Sighting, rng: 
             sighting.refusal, sighting.broke = str(fault), True
             raise
         sighting.succeeded += 1
-        sighting.wrote = sighting.wrote or canonical(environment.state()) != before or not _repeats(environment, spec, arguments, output)
         sighting.outputs.append(output)
         return True
     return False
@@ -163,11 +193,12 @@ def infer_schema(values: Sequence[JsonValue]) -> dict[str, JsonValue]:
 
 
 def _failure(index: int, spec: FunctionSpec, sighting: Sighting) -> Failure:
+    seen = f"accepted {sighting.succeeded} of {sighting.attempted} calls: {' '.join(sighting.refusal.split())[:300]}"
     return Failure(
         id=spec.name,
         index=index,
         stage="pool",
         reason=FailureReason.CALL_FAILED,
-        detail=f"accepted {sighting.succeeded} of {sighting.attempted} calls: {' '.join(sighting.refusal.split())[:300]}",
+        detail="the same call in the same state gave different answers" if sighting.wavers and not sighting.broke else seen,
         category=spec.category,
     )

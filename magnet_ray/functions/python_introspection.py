@@ -67,7 +67,8 @@ def _public(module: types.ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def _is_own(value: Any, module: types.ModuleType) -> bool:
-    return getattr(value, "__module__", None) in {module.__name__, None}
+    # `_bisect` is where CPython keeps the fast half of `bisect`.
+    return getattr(value, "__module__", None) in {module.__name__, f"_{module.__name__}", None}
 
 
 def _describe_class(name: str, kind: type) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice, product
 from random import Random
@@ -44,6 +46,7 @@ USUAL_TYPES: Final[dict[str, Schema]] = {
     **_named(("x", "y", "z", "value", "v", "number", "amount", "a", "b"), NUMBER),
     **_named(("data", "values", "iterable", "numbers", "seq", "sequence", "xs", "sample", "weights", "other"), NUMBERS),
     **_named(("words", "lines", "names", "items", "strings"), {"type": "array", "items": TEXT}),
+    **_named(("chr", "char", "c", "character", "ch"), {"type": "string", "minLength": 1, "maxLength": 1}),
     "year": {"type": "integer", "minimum": 1990, "maximum": 2035},
     "theyear": {"type": "integer", "minimum": 1990, "maximum": 2035},
     "month": {"type": "integer", "minimum": 1, "maximum": 12},
@@ -80,6 +83,8 @@ DRAWS: Final = 4
 """Calls with one combination of types."""
 GOOD_RATE: Final = 0.4
 """Share of successful calls at which a combination is taken at once."""
+MAX_FAULTS: Final = 4
+"""Calls of one function that may break their environment (block, crash, take too much memory) before it is given up."""
 MAX_ROUNDS: Final = 4
 """Times that the methods of a class are gone through."""
 MAX_VARIED: Final = 3
@@ -142,11 +147,11 @@ def constructor_arguments(target: Target, seed: int) -> dict[str, JsonValue]:
     for assignment in islice(_assignments(required), MAX_ASSIGNMENTS):
         rng = Random(f"constructor {seed}")
         spec = _spec(target.class_name, described["constructor"], assignment, "", "")
-        arguments = _draw_all(outside, spec, [item["name"] for item in required], rng)
-        if arguments is None:
-            continue
         try:
+            arguments = _arguments(outside, spec, [item["name"] for item in required], rng)
             IsolatedEnvironment(target, Scenario(seed=seed, arguments=arguments), {}, limits=PROBE_LIMITS).close()
+        except Rejected:
+            continue
         except EnvironmentFault as error:
             last = error
             continue
@@ -228,6 +233,10 @@ class _Probe:
         self._count = 0
         self._growers: tuple[str, ...] = ()
         self._environment: IsolatedEnvironment | None = None
+        self.faults: Counter[str] = Counter()
+        """Callable name -> calls that broke their environment."""
+        self.refusal = ""
+        """Why the last call that failed did so."""
         self.environment()
 
     def environment(self) -> IsolatedEnvironment:
@@ -245,7 +254,11 @@ class _Probe:
         """From now on fill instances with what these functions add."""
         self.specs = specs
         self._known |= specs
-        self._growers = growing(self.environment(), specs) if self.target.class_name else ()
+        self._growers = ()
+        if self.target.class_name:
+            # Where no instance can be made this time, the next ones stay unfilled.
+            with suppress(EnvironmentFault):
+                self._growers = growing(self.environment(), specs)
         self.close()
 
     def outputs(self, spec: FunctionSpec, names: Sequence[str], draws: int) -> list[JsonValue]:
@@ -255,21 +268,26 @@ class _Probe:
         # The environment goes by this dictionary when it suggests values.
         self._known[spec.callable_name] = spec
         for _ in range(draws):
-            environment = self.environment()
-            arguments = _draw_all(environment, spec, names, rng)
-            if arguments is None:
-                continue
+            if self.faults[spec.callable_name] >= MAX_FAULTS:
+                break
             try:
-                mark, before = environment.checkpoint(), environment.state_text()
-                outputs.append(environment.call(spec.callable_name, arguments))
-                if environment.state_text() != before:
-                    # Every draw meets the same state: what one removes is there for the next.
-                    environment.rollback(mark)
-            except CallError:
-                continue
-            except EnvironmentFault:
+                outputs += self._output(self.environment(), spec, _arguments(self.environment(), spec, names, rng))
+            except (CallError, Rejected) as error:
+                self.refusal = str(error)
+            except EnvironmentFault as fault:
+                self.refusal = str(fault)
+                self.faults[spec.callable_name] += 1
                 self.close()
         return outputs
+
+    @staticmethod
+    def _output(environment: IsolatedEnvironment, spec: FunctionSpec, arguments: Mapping[str, JsonValue]) -> list[JsonValue]:
+        mark, before = environment.checkpoint(), environment.state_text()
+        output = environment.call(spec.callable_name, arguments)
+        if environment.state_text() != before:
+            # Every draw meets the same state: what one removes is there for the next.
+            environment.rollback(mark)
+        return [output]
 
     def close(self) -> None:
         """End the present environment."""
@@ -283,6 +301,7 @@ def _settle(probe: _Probe, described: Mapping[str, Any], source: str, category: 
     name = described["name"]
     if described["reason"]:
         return name, described["reason"]
+    probe.refusal = ""
     # Some parameters are optional by signature only: if nothing works, each is tried as a required one.
     for form in (described, *islice(_stricter(described), MAX_STRICTER)):
         types, outputs = _accepted(probe, form, source, category)
@@ -291,7 +310,7 @@ def _settle(probe: _Probe, described: Mapping[str, Any], source: str, category: 
         if not probe.target.class_name and all(output is None for output in outputs):
             return name, "it returns nothing, and a module's functions have no state to change"
         return _spec(name, form, types | _optional(probe, form, types, source, category), source, category)
-    return name, "no call with sampled arguments succeeded"
+    return name, "no call with sampled arguments succeeded" + (f"; the last refusal: {probe.refusal}" if probe.refusal else "")
 
 
 def _stricter(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -408,13 +427,10 @@ def _parameter_text(name: str, schema: Schema) -> str:
     return f"The {plain_name(name)}." if len(name) > 2 else f"A {kinds.get(str(schema.get('type')), 'value')}."
 
 
-def _draw_all(environment: IsolatedEnvironment, spec: FunctionSpec, names: Sequence[str], rng: Random) -> dict[str, JsonValue] | None:
+def _arguments(environment: IsolatedEnvironment, spec: FunctionSpec, names: Sequence[str], rng: Random) -> dict[str, JsonValue]:
     chosen: dict[str, JsonValue] = {}
     for name in names:
-        try:
-            chosen[name] = draw_argument(environment, spec, name, chosen, rng)
-        except Rejected:
-            return None
+        chosen[name] = draw_argument(environment, spec, name, chosen, rng)
     return chosen
 
 

@@ -27,7 +27,7 @@ SUPERLATIVES: tuple[tuple[str, str, str], ...] = (
     (r"duration|minutes|hours|length|pages", "shortest", "longest"),
     (r"depart|start|date|opens|time$", "earliest", "latest"),
     (r"capacity|seats|beds|sleeps|size|area", "smallest", "largest"),
-    (r"year|founded", "oldest", "newest"),
+    (r"(^|_)year$|founded", "oldest", "newest"),
 )
 """(field, word for its lowest value, word for its highest)."""
 UNRANKED = re.compile(r"delay|wait|late|remaining|left|weeks|used|owed|refund")

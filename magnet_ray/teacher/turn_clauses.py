@@ -151,7 +151,8 @@ class TurnClauses:
         first = self.request.calls[indices[0]]
         words, flags = self._arguments(indices[0])
         varied = self._varied(indices)
-        words |= {name: _listed(parts) for name, parts in varied.items()}
+        referred = {name for name in varied if all(self.request.calls[index].origins[name].origin is Origin.OUTPUT for index in indices)}
+        words |= {name: _listed(parts) if name in referred else listing(parts, limit=9) for name, parts in varied.items()}
         phrases = self._without_withheld(indices[0], words, flags)
         suffix = self._suffix_of(indices[0])
         rendered = choose_clause(phrases, words, flags, self.rng, sentences=not suffix)
@@ -343,7 +344,10 @@ def reference_noun(spec: FunctionSpec, parameter: str) -> str:
 
 
 def _listed(parts: list[str]) -> str:
-    """`the first and the third product you listed`: what references have in common is said once."""
+    """`the first and the third product you listed`: what references have in common is said once.
+
+    Values that are said as they are never share words: `the latest section and the oldest section` names two of them.
+    """
     matches = [re.fullmatch(r"the (\w+) (.+)", part) for part in parts]
     ranked = all(match and (match.group(1) in (*ORDINALS, "last") or match.group(1).endswith("est")) for match in matches)
     if len(parts) > 1 and ranked and len({match.group(2) for match in matches if match}) == 1:
