@@ -174,13 +174,10 @@ class RunDirectory:
         """Shards that are whole on disk. A shard with a damaged or missing file is removed, to be made again."""
         finished = set()
         for shard in range(self.shards):
-            trajectories, failures = shard_files(self.path, shard)
-            if not trajectories.exists():
-                continue
-            if _rows_in(trajectories) + _rows_in(failures) == len(self.paths_of(shard)):
+            if is_whole(self.path, shard, len(self.paths_of(shard))):
                 finished.add(shard)
             else:
-                trajectories.unlink()
+                shard_files(self.path, shard)[0].unlink(missing_ok=True)
         return frozenset(finished)
 
     def write_shard(self, shard: int, trajectories: Sequence[Trajectory], failures: Sequence[Failure]) -> None:
@@ -194,6 +191,14 @@ class RunDirectory:
             RunError: the shard is missing or damaged.
         """
         return read_shard(self.path, shard)
+
+    def read_failures(self, shard: int) -> tuple[Failure, ...]:
+        """The failures of a finished shard, by path index.
+
+        Raises:
+            RunError: the shard is missing or damaged.
+        """
+        return tuple(_read_file(Failure, shard_files(self.path, shard)[1]))
 
     def finish(
         self,
@@ -262,6 +267,12 @@ def read_shard(directory: Path, shard: int) -> tuple[tuple[Trajectory, ...], tup
     """
     trajectories, failures = shard_files(directory, shard)
     return tuple(_read_file(Trajectory, trajectories)), tuple(_read_file(Failure, failures))
+
+
+def is_whole(directory: Path, shard: int, paths: int) -> bool:
+    """Whether a shard of so many paths is on disk, every path once."""
+    trajectories, failures = shard_files(directory, shard)
+    return trajectories.exists() and _rows_in(trajectories) + _rows_in(failures) == paths
 
 
 def write_shard(directory: Path, shard: int, paths: range, trajectories: Sequence[Trajectory], failures: Sequence[Failure]) -> None:

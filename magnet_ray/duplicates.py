@@ -7,6 +7,7 @@ the same, so the outcome does not depend on how the run was sharded. Memory: the
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -27,7 +28,7 @@ _WORD = re.compile(r"\w+")
 
 Signature = np.ndarray[Any, np.dtype[np.uint32]]
 
-_EMPTY = MinHash(num_perm=PERMUTATIONS, seed=1)
+_EMPTY = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=zlib.crc32)
 
 
 def words(text: str) -> list[str]:

@@ -22,13 +22,13 @@ LAYERS = (
     {"config", "rows", "atomic_files", "artifacts", "render"},
     {"environments", "functions", "teacher", "values"},
     set[str](),  # the stages: every module that is named nowhere else
-    {"pipeline", "training", "serving", "report", "inspection"},
+    {"pipeline", "ray_session", "shards", "training", "serving", "report", "inspection"},
     {"cli"},
 )
 STAGE_LAYER = 3
 STAGES = {"paths", "translation", "trajectories", "verification", "datasets"}
 """Stages of the pipeline: they meet in the record types."""
-MAY_IMPORT_RAY = {"pipeline", "training", "serving"}
+MAY_IMPORT_RAY = {"pipeline", "ray_session", "shards", "training", "serving"}
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "vllm", "datasets"}
 MAY_BE_HEAVY = {"training", "serving", "render"}
 

@@ -220,3 +220,10 @@ def test_a_lists_only_form_holds_all_its_items() -> None:
     assert spoken([1, 2.5]) == ["1 and 2.5"]
     assert not says("a and b", ["a", "b", "c"])
     assert spoken([]) == ["none"]
+
+
+def test_a_noun_that_a_value_ends_with_is_said_once() -> None:
+    assert spoken("regional section", word="the {} section") == ["the regional section"]
+    assert spoken("Original Option", word="the option {}") == ["the Original Option"]
+    assert spoken("dissection", word="the {} section") == ["the dissection section"]
+    assert spoken("section", word="the {} section") == ["the section section"]

@@ -142,8 +142,9 @@ from pathlib import Path
 from magnet_ray import pipeline
 from magnet_ray.config import load_config
 from magnet_ray.progress import Progress
+from magnet_ray.ray_session import cluster
 config = load_config(overrides={"num": int(sys.argv[1]), "ray.num_cpus": int(sys.argv[2])})
-with pipeline.cluster(config.ray, Progress()):
+with cluster(config.ray, Progress()):
     began = time.perf_counter()
     pipeline.synthesize(config, Path(sys.argv[3]))
     print("SECONDS", time.perf_counter() - began)

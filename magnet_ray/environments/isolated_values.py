@@ -166,10 +166,10 @@ class _Projection:
     def attributes(self, value: object, depth: int) -> dict[str, Any]:
         # The private attributes of a container are its bookkeeping (indexes, caches): its content is its state.
         # A text that is a container contains texts of its own kind, without end: its characters stand in an attribute.
-        container = isinstance(value, Collection) and not isinstance(value, str | UserString)
+        content = value if isinstance(value, Collection) and not isinstance(value, str | UserString) else None
         found = {}
         for name, item in sorted(_attributes(value).items()):
-            if name in self._hidden or (container and name.startswith("_")):
+            if name in self._hidden or (content is not None and name.startswith("_")):
                 continue
             projected = self.of(item, depth + 1)
             if projected is not _LEFT_OUT:
@@ -178,8 +178,8 @@ class _Projection:
             found["contents"] = self._mapping(value, depth + 1)
         elif isinstance(value, Set):
             found["contents"] = sorted(self._items(value, depth + 1), key=_sort_key)
-        elif container:
-            found["contents"] = self._items(list(value), depth + 1)
+        elif content is not None:
+            found["contents"] = self._items(list(content), depth + 1)
         return found
 
     def _refuse(self, what: str) -> Any:

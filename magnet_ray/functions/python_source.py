@@ -235,8 +235,8 @@ class _Probe:
         self._environment: IsolatedEnvironment | None = None
         self.faults: Counter[str] = Counter()
         """Callable name -> calls that broke their environment."""
-        self.refusal = ""
-        """Why the last call that failed did so."""
+        self.refusals: dict[str, str] = {}
+        """Callable name -> why its last failed call failed."""
         self.environment()
 
     def environment(self) -> IsolatedEnvironment:
@@ -273,9 +273,9 @@ class _Probe:
             try:
                 outputs += self._output(self.environment(), spec, _arguments(self.environment(), spec, names, rng))
             except (CallError, Rejected) as error:
-                self.refusal = str(error)
+                self.refusals[spec.callable_name] = str(error)
             except EnvironmentFault as fault:
-                self.refusal = str(fault)
+                self.refusals[spec.callable_name] = str(fault)
                 self.faults[spec.callable_name] += 1
                 self.close()
         return outputs
@@ -301,7 +301,6 @@ def _settle(probe: _Probe, described: Mapping[str, Any], source: str, category: 
     name = described["name"]
     if described["reason"]:
         return name, described["reason"]
-    probe.refusal = ""
     # Some parameters are optional by signature only: if nothing works, each is tried as a required one.
     for form in (described, *islice(_stricter(described), MAX_STRICTER)):
         types, outputs = _accepted(probe, form, source, category)
@@ -310,7 +309,8 @@ def _settle(probe: _Probe, described: Mapping[str, Any], source: str, category: 
         if not probe.target.class_name and all(output is None for output in outputs):
             return name, "it returns nothing, and a module's functions have no state to change"
         return _spec(name, form, types | _optional(probe, form, types, source, category), source, category)
-    return name, "no call with sampled arguments succeeded" + (f"; the last refusal: {probe.refusal}" if probe.refusal else "")
+    refusal = probe.refusals.get(name)
+    return name, "no call with sampled arguments succeeded" + (f"; the last refusal: {refusal}" if refusal else "")
 
 
 def _stricter(described: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

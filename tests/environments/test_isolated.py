@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import UserString
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,9 +19,11 @@ from magnet_ray.environments.isolated import (
     close_workers,
     python_target,
 )
-from magnet_ray.environments.isolated_values import MAX_ITEMS, coercion_of, output_value
+from magnet_ray.environments.isolated_values import MAX_ITEMS, coercion_of, output_value, state_value
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.errors import CallError, EnvironmentFault
+from magnet_ray.functions.python_source import load
+from magnet_ray.types import Effect
 
 CODE = """
 import datetime, decimal, enum, os, sys, time, collections, dataclasses
@@ -243,6 +247,40 @@ def test_rollback_returns_to_the_checkpoint_and_a_failed_call_changes_nothing(mo
     shelf.close()
     with pytest.raises(EnvironmentFault, match="closed"):
         shelf.state()
+
+
+def test_going_back_mends_an_environment_that_broke(module: str) -> None:
+    environment = opened(module)
+    mark = environment.checkpoint()
+    with pytest.raises(EnvironmentFault):
+        environment.call("leave", {})
+    with pytest.raises(EnvironmentFault, match="broke"):
+        environment.call("kinds", {})
+    environment.rollback(mark)
+    assert environment.call("kinds", {})
+    environment.close()
+    environment.rollback(mark)
+    with pytest.raises(EnvironmentFault, match="closed"):
+        environment.call("kinds", {})
+
+
+def test_going_back_takes_back_what_was_drawn_even_by_a_function_that_was_taken_for_a_reading_one() -> None:
+    specs = {spec.callable_name: replace(spec, effect=Effect.READ) for spec in load("random").specs}
+    environment = open_environment("python:random", 3, specs)
+    mark, first = environment.checkpoint(), environment.call("random", {})
+    environment.rollback(mark)
+    assert environment.call("random", {}) == first
+    with pytest.raises(CallError):
+        environment.call("sample", {"population": [1, 2], "k": 3, "counts": [1, 1]})
+    second = environment.call("random", {})
+    environment.rollback(mark)
+    assert [environment.call("random", {}) for _ in range(2)] == [first, second]
+    environment.close()
+
+
+def test_a_text_that_is_a_container_has_a_state() -> None:
+    assert output_value([UserString("word")]) == ["word"]
+    assert state_value(UserString("word")) == {"data": "word"}
 
 
 def test_containers_hold_their_contents_in_the_state() -> None:

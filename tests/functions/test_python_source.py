@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from magnet_ray.environments.isolated import Target, close_workers
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.errors import MagnetError, SourceError
+from magnet_ray.functions.observation import observe_pool
+from magnet_ray.functions.pool import build_pool
 from magnet_ray.functions.python_source import constructor_arguments, load
 from magnet_ray.functions.sources import SourceResult
 from magnet_ray.types import FailureReason
@@ -181,6 +184,48 @@ def test_a_module_that_cannot_be_used_is_one_clear_line(argument: str, words: st
     with pytest.raises(SourceError, match=words) as caught:
         load(argument)
     assert "\n" not in str(caught.value)
+
+
+AWKWARD = """
+import collections, queue, secrets
+
+class Word(collections.UserString):
+    def __init__(self, text: str):
+        super().__init__(text)
+    def louder(self) -> str:
+        return self.data.upper()
+
+class Line:
+    def __init__(self):
+        self.waiting = []
+        self.nested = []
+    def put(self, item: str) -> None:
+        self.waiting.append(item)
+    def hang(self) -> str:
+        queue.Queue().get()
+    def nest(self) -> None:
+        for _ in range(100):
+            self.nested = [self.nested]
+    def first(self) -> str:
+        return self.waiting[0]
+
+def token(length: int) -> str:
+    return secrets.token_hex(8)
+"""
+
+
+def test_functions_that_break_their_instances_cost_only_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "awkward.py"
+    path.write_text(AWKWARD)
+    pool = observe_pool(build_pool([f"python:{path}"]), open_environment)
+    failures = {failure.id: failure.detail for failure in pool.failures}
+    assert "no answer within" in failures["hang"]
+    assert "different answers" in failures["token"]
+    assert {"put", "first", "louder"} <= {spec.callable_name for spec in pool.specs}
+
+
+def test_the_functions_of_a_module_s_fast_half_are_its_own() -> None:
+    assert {"bisect_left", "insort_right"} & {spec.name for spec in load("bisect").specs}
 
 
 def test_the_same_module_gives_the_same_specifications() -> None:

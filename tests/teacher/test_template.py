@@ -227,3 +227,11 @@ def test_queries_of_the_built_in_rows_are_whole_sentences() -> None:
             assert query[0].isupper() or query[0] in "\"'$0123456789" or query.split()[0] in json.dumps(row.reference_calls), query
             assert query[-1] in ".?!" or query.endswith(('."', '?"')), query
             assert "  " not in query and " ," not in query
+
+
+def test_values_that_are_said_as_they_are_share_no_words_with_each_other() -> None:
+    names = ("the latest kitchen", "the oldest kitchen")
+    for seed in range(20):
+        menus = [planned(DINING["read_menu"], {"restaurant": name}, {}) for name in names]
+        query = TEACHER.query(request(*menus, seed=seed)).text
+        assert all(name in query.lower() for name in names), query
