@@ -181,7 +181,8 @@ def make_shards(run: RunDirectory, recipe: Recipe, progress: Progress) -> Sketch
 
 def _tasks(run: RunDirectory) -> int:
     """Into how many Ray tasks the shards go: enough to keep every CPU busy to the end, but none too short for its overhead."""
-    cpus = int(ray.cluster_resources().get("CPU", 1))
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cpus = int(resources.get("CPU", 1))
     return min(run.shards, max(TASKS_PER_CPU * cpus, -(-run.config.num // PATHS_PER_TASK)))
 
 

@@ -22,6 +22,7 @@ Record = TypeVar("Record")
 
 _SCALARS: Mapping[type, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _HINTS: dict[type, Mapping[str, Any]] = {}
+_SCHEMAS: dict[type, pa.Schema] = {}
 
 
 def record_schema(record_type: type) -> pa.Schema:
@@ -30,7 +31,9 @@ def record_schema(record_type: type) -> pa.Schema:
     Raises:
         TypeError: a field has a type that no column can hold.
     """
-    return pa.schema([_column(name, hint) for name, hint in _hints(record_type).items()])
+    if record_type not in _SCHEMAS:
+        _SCHEMAS[record_type] = pa.schema([_column(name, hint) for name, hint in _hints(record_type).items()])
+    return _SCHEMAS[record_type]
 
 
 def to_row(record: object) -> dict[str, Any]:
@@ -55,17 +58,31 @@ def from_row(record_type: type[Record], row: Mapping[str, Any]) -> Record:
 
 def to_table(record_type: type[Record], records: Iterable[Record]) -> pa.Table:
     """Records of one type as a table with the type's schema, in the order given."""
-    return pa.Table.from_pylist([to_row(record) for record in records], schema=record_schema(record_type))
+    rows = list(records)
+    columns = {name: [_plain(getattr(row, name)) for row in rows] for name in _hints(record_type)}
+    return pa.Table.from_pydict(columns, schema=record_schema(record_type))
 
 
 def from_table(record_type: type[Record], table: pa.Table | pa.RecordBatch) -> Iterator[Record]:
     """The records of a table, in its order.
 
     Raises:
-        RunError: the table lacks a column of the record.
+        RunError: the table lacks a column of the record, or an enumeration has no such value.
     """
-    for row in table.to_pylist():
-        yield from_row(record_type, row)
+    hints = _hints(record_type)
+    if missing := [name for name in hints if name not in table.schema.names]:
+        raise RunError(f"a {record_type.__name__} row lacks {', '.join(missing)}", fix="the data was written by another version")
+    try:
+        columns = [_restored_column(table.column(name).to_pylist(), hint) for name, hint in hints.items()]
+    except ValueError as error:
+        raise RunError(f"a {record_type.__name__} row holds an unknown value", str(error)) from None
+    for values in zip(*columns, strict=True):
+        yield record_type(**dict(zip(hints, values, strict=True)))
+
+
+def _restored_column(values: list[Any], hint: Any) -> list[Any]:
+    # Most columns hold text and numbers, which need nothing.
+    return values if hint in (str, int, float, bool) else [_restored(value, hint) for value in values]
 
 
 def _hints(record_type: type) -> Mapping[str, Any]:
@@ -106,6 +123,8 @@ def _without_none(hint: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in (str, int, float, bool):
+        return value
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, tuple):

@@ -5,7 +5,6 @@ The report that goes back holds counts and sketches, never rows, so the driver's
 
 from __future__ import annotations
 
-import gc
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -93,7 +92,4 @@ def _recipe(reference: ray.ObjectRef[Recipe]) -> Recipe:
     if key not in _RECIPES:
         _RECIPES.clear()
         _RECIPES[key] = ray.get(reference)
-        # What is alive now (Ray, the recipe) stays: the collector need not walk through it again and again.
-        gc.collect()
-        gc.freeze()
     return _RECIPES[key]

@@ -17,6 +17,8 @@ EXAMPLES = 3
 """Conversations of each category that the data card shows."""
 PAPER = {"turns": 4.71, "calls": 15.13}
 """Turns and calls of a multi-turn trajectory in the paper's SFT set (section 4.1)."""
+_CALLED = re.compile(r'\{"name":"([^"]+)","arguments":')
+_ORIGIN = re.compile(r'\{"origin":"([a-z_]+)","turn":')
 _SENTENCE = re.compile(r"(?<=[.?!])\s+")
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 
@@ -44,17 +46,16 @@ class RunStatistics:
         self.operations.update(set(row.ops))
         self.turns.setdefault(row.category.value, Counter())[row.num_turns] += 1
         self.calls.setdefault(row.category.value, Counter())[row.num_calls] += 1
-        for turn in orjson.loads(row.reference_calls):
-            self.functions.update(call["name"] for call in turn)
-            self.nested += sum(call["nested"] for call in turn)
-        provenance = orjson.loads(row.provenance)
-        self.arguments.update(origin["origin"] for turn in provenance for call in turn for origin in call.values())
+        # Searched as text, ten times faster than parsing: a quotation mark inside a value is escaped, so it cannot match.
+        self.functions.update(_CALLED.findall(row.reference_calls))
+        self.nested += row.reference_calls.count('"nested":true')
+        self.arguments.update(_ORIGIN.findall(row.provenance))
         shown = self.examples.setdefault(row.category.value, [])
         if len(shown) < EXAMPLES:
             shown.append(row)
         if self.diversity.queries < SAMPLED_QUERIES:
             queries = [message["content"] for message in orjson.loads(row.messages) if message["role"] == "user"]
-            self.diversity.add(queries, provenance)
+            self.diversity.add(queries, orjson.loads(row.provenance))
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain JSON values, for the manifest."""

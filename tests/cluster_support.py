@@ -58,7 +58,7 @@ class Command:
 
     def workers(self) -> list[int]:
         """Ray workers that make a shard at this moment."""
-        return [pid for pid, line in self.processes().items() if line.startswith("ray::") and "_make_shard" in line]
+        return [pid for pid, line in self.processes().items() if line.startswith("ray::Map(")]
 
     def kill_everything(self) -> None:
         """Leave nothing behind, whatever a test did."""
