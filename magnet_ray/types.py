@@ -39,7 +39,7 @@ def content_id(*parts: object) -> str:
     return blake2b(canonical([str(part) for part in parts]).encode(), digest_size=8).hexdigest()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def parsed(text: str) -> Any:
     """The value of a JSON text, parsed once and shared: never change what this returns."""
     return json.loads(text)
