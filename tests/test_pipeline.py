@@ -6,8 +6,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
-import time
 from io import StringIO
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from magnet_ray.artifacts import read_manifest
 from magnet_ray.cli import DONE, USER_ERROR, run_command
 from magnet_ray.progress import Progress
 from magnet_ray.types import Category
-from tests.cluster_support import ROOT, cluster_of, magnet, needs_proc, rows_by_id, shards_done, started, wait_until
+from tests.cluster_support import ROOT, cluster_of, magnet, needs_proc, rows_by_id, started, wait_until
 
 NUM = 120
 OPTIONS = ("synthesize", "--source", "builtin", "--num", NUM, "--seed", 1, "--set", "ray.shard_size=20")
@@ -227,31 +225,3 @@ def test_the_entry_point_for_submitted_jobs_is_the_same_job(
         done = job.wait()
     assert done.returncode == DONE, done.stderr
     assert rows_by_id(tmp_path / "run") == rows_by_id(reference[0])
-
-
-MEASURED = """
-import resource, sys
-from magnet_ray.cli import run_command
-code = run_command(sys.argv[1:])
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-sys.exit(code)
-"""
-
-
-@pytest.mark.slow
-@needs_proc
-def test_time_and_memory_of_larger_runs(tmp_path: Path) -> None:
-    """A thousand paths take under a minute, start included; the driver holds a signature for each row and no rows."""
-    peaks, seconds = {}, {}
-    for num in (1_000, 4_000):
-        began = time.monotonic()
-        with started("synthesize", "--num", num, "--out", tmp_path / str(num), program=("-c", MEASURED)) as job:
-            done = job.wait(200)
-        assert done.returncode == DONE, done.stderr
-        seconds[num] = time.monotonic() - began
-        peaks[num] = int(done.stdout.split()[-1]) / 1024
-    print(f"peak MiB: {peaks}; seconds: {seconds}", file=sys.stderr)
-    assert seconds[1_000] < 60
-    # 256 bytes of signature a row, its bands, and one row group in memory.
-    assert peaks[4_000] - peaks[1_000] < 40
-    assert shards_done(tmp_path / "4000") == 0
