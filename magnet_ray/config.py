@@ -109,6 +109,9 @@ class OpsConfig(Section):
 class GraphConfig(Section):
     """The dependency graph (paper, section 3.1)."""
 
+    judge: Literal["schema", "model"] = Field(
+        default="schema", description="`schema`: names, types and descriptions; `model`: the teacher's model judges what that lets through."
+    )
     max_candidates: int = Field(default=30, ge=1, le=1_000, description="Candidates of its category that a function is judged against.")
     min_score: Share = Field(default=0.5, description="Judge's confidence from which an output field fills a parameter.")
     verify_scenarios: int = Field(default=3, ge=0, le=100, description="Scenarios in which an edge is executed; 0 keeps the judge's word.")
@@ -144,10 +147,115 @@ class VerificationConfig(Section):
     ngram: int = Field(default=13, ge=3, le=50, description="Words in a row shared with a test query that count as contamination.")
 
 
+class RoleConfig(Section):
+    """A model and how it is sampled; a field left null is taken from `teacher.model`."""
+
+    base_url: Text | None = Field(
+        default=None, description="OpenAI-compatible endpoint, such as http://host:8000/v1; null: OPENAI_BASE_URL, else OpenAI's own."
+    )
+    api_key_env: Text | None = Field(default=None, description="Environment variable that holds the key; null: OPENAI_API_KEY.")
+    name: Text | None = Field(default=None, description="Name of the model, as the endpoint knows it.")
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        default=None, description="Sampling temperature; null: the endpoint's own."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(default=None, description="Nucleus sampling; null: the endpoint's own.")
+    max_tokens: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Most tokens of one answer; null: 2048.")
+    structured: Literal["json_schema", "json_object", "none"] | None = Field(
+        default=None, description="How the endpoint holds an answer to a JSON Schema; `none`: by asking. null: json_schema."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="Most requests that one worker keeps in flight; fewer while the endpoint pushes back. null: 64."
+    )
+    timeout: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Seconds that one request may take; null: 120.")
+    input_price: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Price of a million tokens read; null: 0.")
+    output_price: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Price of a million tokens written; null: 0.")
+    extra_body: Text | None = Field(
+        default=None, description="JSON object text added to every request, such as vLLM's chat_template_kwargs."
+    )
+
+
+class RolesConfig(Section):
+    """Models of single roles, where they differ from `teacher.model`: the same keys as there."""
+
+    judge: RoleConfig | None = Field(default=None, description="Judges whether one function's output serves another's input.")
+    back_translator: RoleConfig | None = Field(default=None, description="Writes what the user says.")
+    forth_translator: RoleConfig | None = Field(default=None, description="Fills in the calls from what the user says.")
+    responder: RoleConfig | None = Field(default=None, description="Plays the assistant.")
+    error_judge: RoleConfig | None = Field(default=None, description="Finds what is wrong with a turn.")
+
+
+class RequestsConfig(Section):
+    """What is done about requests that fail."""
+
+    retries: int = Field(default=10, ge=0, le=1_000, description="Times that a failed request is sent again.")
+    backoff: float = Field(default=0.5, gt=0, description="Seconds before the first retry, on average; doubled each time.")
+    backoff_max: float = Field(default=30.0, gt=0, description="Longest wait before a retry, unless the server asks for more.")
+    reasks: int = Field(default=2, ge=0, le=20, description="Times that a model is shown what was wrong with its answer.")
+
+
+class BudgetConfig(Section):
+    """What a run may use up before it stops; it can be resumed with more."""
+
+    tokens: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Tokens read and written; null: no limit.")
+    cost: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Money, in the currency of the prices; null: no limit.")
+    seconds: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Wall time of this process; null: no limit.")
+
+
+class PositivesConfig(Section):
+    """Hinted rollouts that become the positive trajectories (paper, section 3.4)."""
+
+    attempts: int = Field(
+        default=1, ge=0, le=100, description="Rollouts of a conversation, the best kept; 0: the planned calls with written replies."
+    )
+    max_rounds: int = Field(default=8, ge=1, le=100, description="Rounds of calls that one turn may take.")
+
+
+class VllmConfig(Section):
+    """Replicas of the teacher in the same Ray cluster, for `kind: vllm`."""
+
+    model: Text | None = Field(default=None, description="Checkpoint: a directory, or a name that vLLM can fetch.")
+    min_replicas: int = Field(default=1, ge=0, le=4_096, description="Fewest replicas.")
+    max_replicas: int = Field(default=1, ge=1, le=4_096, description="Most replicas.")
+    ongoing_requests: int = Field(
+        default=64, ge=1, le=100_000, description="Requests a replica should have in flight; more bring another replica."
+    )
+    engine: Text | None = Field(default=None, description="JSON object text of further vLLM engine arguments.")
+    bundle: Text | None = Field(default=None, description="JSON object text of what a replica reserves; null: one GPU.")
+
+
 class TeacherConfig(Section):
     """Who writes the words."""
 
-    kind: Literal["template"] = Field(default="template", description="`template`: embedded, deterministic, no model.")
+    kind: Literal["template", "openai", "vllm"] = Field(
+        default="template",
+        description="`template`: embedded, deterministic, no model; `openai`: any compatible endpoint; `vllm`: replicas in the cluster.",
+    )
+    model: RoleConfig = Field(default=RoleConfig(), description="The model of every role.")
+    roles: RolesConfig = Field(default=RolesConfig(), description="Models of single roles.")
+    requests: RequestsConfig = Field(default=RequestsConfig(), description="Failed requests.")
+    budget: BudgetConfig = Field(default=BudgetConfig(), description="What a run may use up.", json_schema_extra={ROWS_UNCHANGED: True})
+    cache: Text | None = Field(
+        default=None,
+        description="Directory of the responses, for several runs to share; null: `responses` in the run directory.",
+        json_schema_extra={ROWS_UNCHANGED: True},
+    )
+    workers: Annotated[int, Field(ge=1, le=4_096)] | None = Field(
+        default=None,
+        description="Workers that hold conversations in flight; null: one for each CPU.",
+        json_schema_extra={ROWS_UNCHANGED: True},
+    )
+    conversations: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="Conversations that one worker keeps in flight.",
+        json_schema_extra={ROWS_UNCHANGED: True},
+    )
+    forth_check: bool = Field(
+        default=True, description="Have the forth-translator fill in each call, and word the turn again where it differs."
+    )
+    positives: PositivesConfig = Field(default=PositivesConfig(), description="Hinted rollouts.")
+    vllm: VllmConfig = Field(default=VllmConfig(), description="Replicas in the cluster.")
 
 
 class RayConfig(Section):
@@ -269,9 +377,11 @@ def _leaves(section: Section, prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get(ROWS_UNCHANGED):
+            continue
         if isinstance(value, Section):
             yield from _leaves(value, f"{prefix}{name}.")
-        elif not (isinstance(extra, dict) and extra.get(ROWS_UNCHANGED)):
+        else:
             yield f"{prefix}{name}", value
 
 

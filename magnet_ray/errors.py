@@ -8,6 +8,7 @@ MagnetError
 ├── CallError            an environment refused a call: it becomes the call's output, {"error": …}
 ├── EnvironmentFault     the environment itself broke: crash, time or memory limit, lost worker
 ├── Rejected             a record cannot go on: it becomes a Failure beside the data
+├── BudgetSpent          the run may buy no more tokens: it stops, to be resumed
 └── JobFailed            the job ended over its failure budget: exit code 1
 
 Every class takes positional arguments only, so that it survives pickling (Ray pickles errors).
@@ -64,14 +65,18 @@ class EnvironmentFault(MagnetError):
 
 
 class Rejected(MagnetError):
-    """A record that cannot go on; `reason` is counted, `detail` is kept beside the data."""
+    """A record that cannot go on; `reason` is counted, `detail` and the model's `raw` text are kept beside the data."""
 
-    def __init__(self, reason: FailureReason, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
+    def __init__(self, reason: FailureReason, detail: str = "", raw: str = "") -> None:
+        super().__init__(reason, detail, raw)
+        self.reason, self.detail, self.raw = reason, detail, raw
 
     def __str__(self) -> str:
         return f"{self.reason.value}: {self.detail}" if self.detail else self.reason.value
+
+
+class BudgetSpent(MagnetError):
+    """The budget of tokens, money or time is used up; what was bought is kept and a resumed run goes on from it."""
 
 
 class JobFailed(MagnetError):

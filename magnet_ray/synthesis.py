@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from magnet_ray.at_once import at_once
 from magnet_ray.config import SynthesizeConfig
 from magnet_ray.environments.base import OpenEnvironment
 from magnet_ray.errors import Rejected, SourceError, boundary
@@ -84,14 +85,14 @@ def path_settings(config: SynthesizeConfig) -> PathSettings:
     )
 
 
-def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
+async def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
     """The verified row of a path, or why there is none."""
     stage = "path"
     try:
         with boundary(FailureReason.UNEXPECTED):
             path = sample_path(index, run_seed=recipe.seed, graph=recipe.workshop.graph, settings=recipe.paths)
             stage = "translation"
-            translated = translate(path, recipe.workshop)
+            translated = await translate(path, recipe.workshop)
             stage = "verification"
             verify(translated, recipe.workshop.pool, recipe.workshop.open_environment)
             return build_trajectory(translated, recipe.workshop.pool)
@@ -103,10 +104,11 @@ def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
             reason=rejected.reason,
             detail=" ".join(rejected.detail.split())[:500],
             category=category_of(index, recipe.paths.mix).value,
+            raw=rejected.raw,
         )
 
 
 def make_rows(indices: Iterable[int], recipe: Recipe) -> tuple[list[Trajectory], list[Failure]]:
-    """The rows and the failures of some paths, in order."""
-    made = [make_row(index, recipe) for index in indices]
+    """The rows and the failures of some paths, in order, with a teacher that never waits."""
+    made = [at_once(make_row(index, recipe)) for index in indices]
     return [row for row in made if isinstance(row, Trajectory)], [row for row in made if isinstance(row, Failure)]

@@ -72,24 +72,24 @@ class Workshop:
     """How hard to try."""
 
 
-def translate(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
+async def translate(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
     """A path in words and executed calls.
 
     Raises:
         Rejected: a turn could not be carried out or worded; the reason is that of its last attempt.
     """
-    for _ in range(MOVES):
+    for moves in range(MOVES):
         try:
-            return _translated(path, workshop)
+            return await _translated(path, workshop, moves)
         except Rejected as rejected:
             moved = move_miss(path, workshop.graph) if rejected.reason is FailureReason.NO_GENUINE_MISS else None
             if moved is None:
                 raise
             path = moved
-    return _translated(path, workshop)
+    return await _translated(path, workshop, MOVES)
 
 
-def _translated(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
+async def _translated(path: SignaturePath, workshop: Workshop, moves: int) -> TranslatedPath:
     key = _environment_key(path, workshop.pool)
     scenario_seed = int(content_id(path.seed, "scenario")[:12], 16)
     try:
@@ -97,7 +97,7 @@ def _translated(path: SignaturePath, workshop: Workshop) -> TranslatedPath:
     except EnvironmentFault as fault:
         raise Rejected(FailureReason.ENVIRONMENT_FAULT, str(fault)) from fault
     try:
-        return _Translation(path, workshop, key, scenario_seed, environment).run()
+        return await _Translation(path, workshop, (key, scenario_seed), environment, moves).run()
     except EnvironmentFault as fault:
         raise Rejected(FailureReason.ENVIRONMENT_FAULT, str(fault)) from fault
     finally:
@@ -118,21 +118,23 @@ def _specs_of(key: str, pool: FunctionPool) -> Mapping[str, FunctionSpec]:
 class _Translation:
     """The state of one translation."""
 
-    def __init__(self, path: SignaturePath, workshop: Workshop, key: str, scenario_seed: int, environment: Environment) -> None:
-        self.path, self.workshop, self.key, self.scenario_seed = path, workshop, key, scenario_seed
-        self.environment = environment
+    def __init__(self, path: SignaturePath, workshop: Workshop, scenario: tuple[str, int], environment: Environment, moves: int) -> None:
+        self.path, self.workshop, self.environment = path, workshop, environment
+        self.key, self.scenario_seed = scenario
         self.specs = workshop.pool.by_name
         self.done: dict[int, tuple[PlannedCall, ...]] = {}
         self.turns: list[TranslatedTurn] = []
         self.withheld = _withheld_functions(path)
         self.offered = offer(path, workshop.pool, workshop.settings.distractors, self.withheld)
         self.attempt = 0
+        # Counts on over moves of a miss, so that a teacher never sees two different turns under one number.
+        self.tries = self.first_try = moves * (workshop.settings.turn_retries + 1)
 
-    def run(self) -> TranslatedPath:
+    async def run(self) -> TranslatedPath:
         """Translate every turn in order."""
         turn = 0
         while turn < len(self.path.turns):
-            turn += self._turn_with_retries(turn)
+            turn += await self._turn_with_retries(turn)
         return TranslatedPath(
             path=self.path,
             scenario_seed=self.scenario_seed,
@@ -143,38 +145,39 @@ class _Translation:
             final_state=canonical(self.environment.state()),
         )
 
-    def _turn_with_retries(self, turn: int) -> int:
+    async def _turn_with_retries(self, turn: int) -> int:
         """Translate a turn, or a miss with the turn that completes it; returns how many turns that were."""
         mark = self.environment.checkpoint()
         for attempt in range(self.workshop.settings.turn_retries + 1):
             rng = Random(f"{self.path.seed}/{turn}/{attempt}")
             # What could not be worded is tried again with fewer values out of earlier outputs.
+            self.tries = self.first_try + attempt
             self.attempt = attempt * (3 if self.path.turns[turn].miss is Miss.PARAMETER else 1)
             try:
-                added = self._turn(turn, rng)
+                added = await self._turn(turn, rng)
             except Rejected as rejected:
                 self.environment.rollback(mark)
                 self.done = {index: calls for index, calls in self.done.items() if index < turn}
                 if attempt == self.workshop.settings.turn_retries:
-                    raise Rejected(rejected.reason, f"turn {turn}: {rejected.detail}") from rejected
+                    raise Rejected(rejected.reason, f"turn {turn}: {rejected.detail}", rejected.raw) from rejected
                 continue
             self.turns.extend(added)
             return len(added)
         raise AssertionError("unreachable")
 
-    def _turn(self, turn: int, rng: Random) -> list[TranslatedTurn]:
+    async def _turn(self, turn: int, rng: Random) -> list[TranslatedTurn]:
         signature = self.path.turns[turn]
         if self.path.category is Category.IRRELEVANCE:
-            return self._irrelevant(turn, signature, rng)
+            return await self._irrelevant(turn, signature, rng)
         if signature.miss is Miss.NONE:
             calls = self._calls(turn, signature, rng)
-            return [self._worded(turn, calls, rng)]
+            return [await self._worded(turn, calls, rng)]
         completing = self.path.turns[turn + 1]
         before = self.environment.checkpoint()
         calls = self._calls(turn + 1, completing, rng)
         if signature.miss is Miss.FUNCTION:
-            return self._missing_function(turn, calls, before, rng)
-        return self._missing_parameter(turn, calls, before, rng)
+            return await self._missing_function(turn, calls, before, rng)
+        return await self._missing_parameter(turn, calls, before, rng)
 
     # Planning and executing
 
@@ -261,7 +264,10 @@ class _Translation:
 
     def _request(self, turn: int, calls: tuple[PlannedCall, ...], rng: Random, withheld: tuple[int, str] | None = None) -> TurnRequest:
         return TurnRequest(
+            record=self.path.id,
             turn=turn,
+            turns=len(self.path.turns),
+            attempt=self.tries,
             calls=calls,
             history=tuple(self.turns),
             specs=self.specs,
@@ -270,11 +276,11 @@ class _Translation:
             withheld=withheld,
         )
 
-    def _worded(self, turn: int, calls: tuple[PlannedCall, ...], rng: Random) -> TranslatedTurn:
+    async def _worded(self, turn: int, calls: tuple[PlannedCall, ...], rng: Random) -> TranslatedTurn:
         request = self._request(turn, calls, rng)
-        words = self.workshop.teacher.query(request)
+        words = await self.workshop.teacher.query(request)
         calls = nested_as_worded(calls, words.nested)
-        reply = self.workshop.teacher.reply(replace(request, calls=calls))
+        reply = await self.workshop.teacher.reply(replace(request, calls=calls))
         executed = self._keep(turn, calls, [worded_origins(call, turn, span) for call, span in zip(calls, words.spans, strict=True)])
         return TranslatedTurn(query=words.text, calls=executed, reply=reply, steps=rounds(calls, turn))
 
@@ -285,25 +291,27 @@ class _Translation:
 
     # Misses
 
-    def _irrelevant(self, turn: int, signature: TurnSignature, rng: Random) -> list[TranslatedTurn]:
+    async def _irrelevant(self, turn: int, signature: TurnSignature, rng: Random) -> list[TranslatedTurn]:
         """A request that no offered function can serve."""
         before = self.environment.checkpoint()
         calls = self._calls(turn, signature, rng)
         self._check_genuine(calls, before)
         self.environment.rollback(before)
         request = self._request(turn, calls, rng)
-        words = self.workshop.teacher.query(request)
+        words = await self.workshop.teacher.query(request)
         missing = tuple(call.spec.name for call in calls)
         return [
-            TranslatedTurn(query=words.text, calls=(), reply=self.workshop.teacher.decline(request), miss=Miss.FUNCTION, missing=missing)
+            TranslatedTurn(
+                query=words.text, calls=(), reply=await self.workshop.teacher.decline(request), miss=Miss.FUNCTION, missing=missing
+            )
         ]
 
-    def _missing_function(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
+    async def _missing_function(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
         """A complete request without its function; the next turn brings the function and carries it out."""
         self._check_genuine(calls, before)
         teacher = self.workshop.teacher
         request = self._request(turn + 1, calls, rng)
-        words = teacher.query(request)
+        words = await teacher.query(request)
         calls = nested_as_worded(calls, words.nested)
         request = replace(request, calls=calls)
         missing = tuple(dict.fromkeys(call.spec.name for call in calls if call.spec.name in self.withheld))
@@ -311,30 +319,30 @@ class _Translation:
             turn + 1, calls, [worded_origins(call, turn, span, late={}) for call, span in zip(calls, words.spans, strict=True)]
         )
         return [
-            TranslatedTurn(query=words.text, calls=(), reply=teacher.decline(request), miss=Miss.FUNCTION, missing=missing),
+            TranslatedTurn(query=words.text, calls=(), reply=await teacher.decline(request), miss=Miss.FUNCTION, missing=missing),
             TranslatedTurn(
-                query=teacher.enable(request),
+                query=await teacher.enable(request),
                 calls=executed,
-                reply=teacher.reply(request),
+                reply=await teacher.reply(request),
                 steps=rounds(calls, turn + 1),
                 tools_added=missing,
             ),
         ]
 
-    def _missing_parameter(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
+    async def _missing_parameter(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
         """A request that forgets a required value; the next turn gives it."""
         teacher = self.workshop.teacher
         withheld = self._forgotten(turn, calls, before, rng)
         request = self._request(turn + 1, calls, rng, withheld)
-        words = teacher.query(request)
+        words = await teacher.query(request)
         calls = nested_as_worded(calls, words.nested)
         request = replace(request, calls=calls)
-        supplied = teacher.supply(request)
+        supplied = await teacher.supply(request)
         spans = zip(calls, words.spans, supplied.spans, strict=True)
         executed = self._keep(turn + 1, calls, [worded_origins(call, turn, span, late=late) for call, span, late in spans])
         return [
-            TranslatedTurn(query=words.text, calls=(), reply=teacher.clarify(request), miss=Miss.PARAMETER, missing=(withheld[1],)),
-            TranslatedTurn(query=supplied.text, calls=executed, reply=teacher.reply(request), steps=rounds(calls, turn + 1)),
+            TranslatedTurn(query=words.text, calls=(), reply=await teacher.clarify(request), miss=Miss.PARAMETER, missing=(withheld[1],)),
+            TranslatedTurn(query=supplied.text, calls=executed, reply=await teacher.reply(request), steps=rounds(calls, turn + 1)),
         ]
 
     def _forgotten(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> tuple[int, str]:

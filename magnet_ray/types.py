@@ -102,6 +102,21 @@ class Origin(StrEnum):
     DEFAULT = "default"
 
 
+class ErrorType(StrEnum):
+    """What is wrong with a turn (paper, section 3.4)."""
+
+    NESTED_MISSING = "nested_missing"
+    """A helper call that the request implies was left out."""
+    SHORT_DEPENDENCY = "short_dependency"
+    """An argument does not come from the output of the same turn that it depends on."""
+    LONG_DEPENDENCY = "long_dependency"
+    """An argument does not come from the output of an earlier turn that it depends on."""
+    WRONG_SUMMARY = "wrong_summary"
+    """The closing message says what no output holds, or leaves out what was asked for."""
+    MISS_NOT_RECOGNISED = "miss_not_recognised"
+    """A function or a value was missing, and the assistant acted as if it were there."""
+
+
 class FailureReason(StrEnum):
     """Why a path or a specification gave no row."""
 
@@ -119,6 +134,18 @@ class FailureReason(StrEnum):
     IDENTIFIER_LEAK = "identifier_leak"
     NOT_ASKED = "not_asked"
     REPEATED_QUERY = "repeated_query"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    UNPARSED = "unparsed"
+    FORTH_DISAGREES = "forth_disagrees"
+    STATE_DIFFERS = "state_differs"
+    OUTPUT_MISSED = "output_missed"
+    EXTRA_WRITE = "extra_write"
+    HINT_LEAK = "hint_leak"
+    CALLED_INSTEAD_OF_ASKING = "called_instead_of_asking"
+    NOT_ENDED = "not_ended"
+    WRONG_SUMMARY = "wrong_summary"
+    NOT_WRONG = "not_wrong"
+    IMPLAUSIBLE = "implausible"
     NEAR_DUPLICATE = "near_duplicate"
     CONTAMINATED = "contaminated"
     UNEXPECTED = "unexpected"
@@ -389,6 +416,8 @@ class Failure:
     """One line for a reader."""
     category: str = ""
     """Category of conversation that was attempted."""
+    raw: str = ""
+    """What a model emitted, byte for byte, when that is what failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,3 +432,33 @@ class SftExample:
     """JSON text of the tools offered."""
     loss_from: int
     """Index of the first message whose assistant text is trained on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencePair:
+    """A right and a wrong continuation of one conversation (paper, section 3.4)."""
+
+    id: str
+    """Content hash of the pair."""
+    path_id: str
+    """Id of the trajectory that it was made from."""
+    category: Category
+    """Kind of conversation."""
+    tools_chosen: str
+    """JSON text of the tools offered on the chosen side."""
+    tools_rejected: str
+    """JSON text of the tools offered on the rejected side."""
+    prompt: str
+    """JSON text: messages that both sides share."""
+    chosen: str
+    """JSON text: messages that follow on the right side."""
+    rejected: str
+    """JSON text: messages that follow on the wrong side."""
+    divergence_turn: int
+    """User turn in which the sides part."""
+    error_type: ErrorType
+    """What is wrong with the rejected side."""
+    source: str
+    """Who made the rejected side: `student`, `hinted` or `rule`."""
+    extent: str
+    """How far the rejected side goes: to the end of its `turn`, or of the `trajectory`."""

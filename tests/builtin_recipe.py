@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from magnet_ray.at_once import at_once
 from magnet_ray.config import load_config
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.paths import sample_path
@@ -24,7 +25,7 @@ def builtin_recipe() -> Recipe:
 @cache
 def builtin_outcome(index: int) -> Trajectory | Failure:
     """What one path of the built-in pool became."""
-    return make_row(index, builtin_recipe())
+    return at_once(make_row(index, builtin_recipe()))
 
 
 @cache
@@ -44,4 +45,4 @@ def builtin_translation(index: int) -> TranslatedPath:
     """A path of the built-in pool between translation and verification."""
     recipe = builtin_recipe()
     path = sample_path(index, run_seed=recipe.seed, graph=recipe.workshop.graph, settings=recipe.paths)
-    return translate(path, recipe.workshop)
+    return at_once(translate(path, recipe.workshop))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from magnet_ray.at_once import at_once
 from magnet_ray.environments.base import MISSING
 from magnet_ray.environments.in_process import BuiltinEnvironment
 from magnet_ray.errors import CallError, Rejected
@@ -243,7 +244,7 @@ def test_a_function_of_another_environment_cannot_serve() -> None:
 def irrelevant(world: TinyWorld, function: str) -> tuple[str, ...]:
     """What an irrelevant request for a function ends up being offered."""
     path = path_of([function], category=Category.IRRELEVANCE)
-    return translate(path, workshop_of(world, SPECS, turn_retries=0)).offered
+    return at_once(translate(path, workshop_of(world, SPECS, turn_retries=0))).offered
 
 
 def test_a_function_that_would_serve_is_withdrawn_from_the_offer() -> None:
@@ -262,13 +263,13 @@ def test_a_missing_function_is_no_miss_when_a_needed_one_would_serve() -> None:
     turns = (["inspect_boat"], TurnSignature(steps=(), miss=Miss.FUNCTION), ["find_owner"])
     path = path_of(*turns, category=Category.MISS_FUNC)
     with pytest.raises(Rejected) as caught:
-        translate(path, workshop_of(world_of(inspect_boat=inspect), SPECS, turn_retries=1))
+        at_once(translate(path, workshop_of(world_of(inspect_boat=inspect), SPECS, turn_retries=1)))
     assert caught.value.reason is FailureReason.NO_GENUINE_MISS
 
     def boring(state: State, arguments: Mapping[str, Any]) -> Any:
         return {"captain": "Nobody", "built": 1990}
 
-    kept = translate(path, workshop_of(world_of(inspect_boat=boring), SPECS))
+    kept = at_once(translate(path, workshop_of(world_of(inspect_boat=boring), SPECS)))
     assert kept.turns[1].missing == kept.turns[2].tools_added == ("find_owner",)
     assert not kept.turns[1].calls and [call.function for call in kept.turns[2].calls] == ["find_owner"]
     assert "find_owner" not in kept.offered

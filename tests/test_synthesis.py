@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from magnet_ray.at_once import at_once
 from magnet_ray.environments.in_process import BuiltinEnvironment
 from magnet_ray.errors import EnvironmentFault
 from magnet_ray.synthesis import make_row, make_rows
@@ -254,7 +255,7 @@ def test_distractors_come_from_the_domain_of_the_request() -> None:
 
 def test_a_row_depends_on_its_index_alone() -> None:
     indices = Random(3).sample(range(ROWS), 12)
-    assert [make_row(index, builtin_recipe()) for index in indices] == [builtin_outcome(index) for index in indices]
+    assert [at_once(make_row(index, builtin_recipe())) for index in indices] == [builtin_outcome(index) for index in indices]
 
 
 def test_rows_and_failures_together_are_all_paths() -> None:
@@ -263,7 +264,7 @@ def test_rows_and_failures_together_are_all_paths() -> None:
 
 
 def test_another_seed_gives_other_rows() -> None:
-    other = make_row(0, replace(builtin_recipe(), seed=99))
+    other = at_once(make_row(0, replace(builtin_recipe(), seed=99)))
     assert isinstance(other, Trajectory)
     assert other.id != builtin_rows()[0].id and other.messages != builtin_rows()[0].messages
 
@@ -274,7 +275,7 @@ def test_an_environment_that_breaks_gives_a_failure_with_its_reason() -> None:
     def broken(key: str, seed: int, specs: Mapping[str, FunctionSpec]) -> BuiltinEnvironment:
         raise EnvironmentFault(f"no room\nfor {key}")
 
-    outcome = make_row(4, replace(recipe, workshop=replace(recipe.workshop, open_environment=broken)))
+    outcome = at_once(make_row(4, replace(recipe, workshop=replace(recipe.workshop, open_environment=broken))))
     assert isinstance(outcome, Failure)
     assert (outcome.stage, outcome.category, outcome.index) == ("translation", "multi_turn", 4)
     assert outcome.reason is FailureReason.ENVIRONMENT_FAULT and outcome.detail == "no room for builtin:museum"
@@ -286,7 +287,7 @@ def test_what_nobody_foresaw_becomes_a_failure_too() -> None:
     def careless(key: str, seed: int, specs: Mapping[str, FunctionSpec]) -> BuiltinEnvironment:
         raise RuntimeError("a bug")
 
-    outcome = make_row(0, replace(recipe, workshop=replace(recipe.workshop, open_environment=careless)))
+    outcome = at_once(make_row(0, replace(recipe, workshop=replace(recipe.workshop, open_environment=careless))))
     assert isinstance(outcome, Failure)
     assert outcome.reason is FailureReason.UNEXPECTED and "RuntimeError: a bug" in outcome.detail
     assert outcome.id == builtin_outcome(0).id

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magnet_ray.at_once import at_once
 from magnet_ray.environments.base import Environment
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.planned_calls import rounds
@@ -63,7 +64,7 @@ def tried(world: TinyWorld, function: str) -> list[bool]:
 
 def test_a_path_becomes_words_and_calls_in_its_order() -> None:
     world = world_of()
-    translated = translate(path_of(["find_owner"], ["file_note", "find_owner"]), workshop_of(world, SPECS))
+    translated = at_once(translate(path_of(["find_owner"], ["file_note", "find_owner"]), workshop_of(world, SPECS)))
     assert [[call.function for call in turn.calls] for turn in translated.turns] == [["find_owner"], ["file_note", "find_owner"]]
     assert all(turn.query and turn.reply and turn.miss is Miss.NONE for turn in translated.turns)
     assert parsed(translated.final_state) == world.held
@@ -74,7 +75,7 @@ def test_a_path_becomes_words_and_calls_in_its_order() -> None:
 @given(st.integers(0, 5))
 def test_a_failed_call_is_retried_alone_with_other_values(refusals: int) -> None:
     world = world_of(refusals={"file_note": refusals})
-    translated = translate(path_of(["find_owner", "file_note"]), workshop_of(world, SPECS))
+    translated = at_once(translate(path_of(["find_owner", "file_note"]), workshop_of(world, SPECS)))
     assert tried(world, "file_note") == [False] * refusals + [True]
     assert tried(world, "find_owner") == [True] and world.rollbacks == refusals
     assert len(translated.turns[0].calls) == 2
@@ -93,8 +94,8 @@ def test_when_a_call_keeps_failing_its_turn_begins_again() -> None:
         return _owner(state, arguments)
 
     world = TinyWorld({"file_note": _file, "find_owner": late}, values={"text": NOTES, "boat": BOATS})
-    translated = translate(path, workshop_of(world, SPECS, call_retries=2))
-    undisturbed = translate(path, workshop_of(world_of(), SPECS, call_retries=2))
+    translated = at_once(translate(path, workshop_of(world, SPECS, call_retries=2)))
+    undisturbed = at_once(translate(path, workshop_of(world_of(), SPECS, call_retries=2)))
     assert tried(world, "file_note") == [True, True]
     assert len(world.held["notes"]) == 1, "the first attempt's note was not undone"
     assert translated.turns[0] == undisturbed.turns[0], "a turn that was done was done again"
@@ -104,7 +105,7 @@ def test_when_a_call_keeps_failing_its_turn_begins_again() -> None:
 def test_when_a_turn_keeps_failing_the_path_is_given_up_with_its_reason() -> None:
     world = world_of(refusals={"file_note": 10_000})
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["find_owner"], ["file_note"]), workshop_of(world, SPECS, call_retries=2, turn_retries=3))
+        at_once(translate(path_of(["find_owner"], ["file_note"]), workshop_of(world, SPECS, call_retries=2, turn_retries=3)))
     assert caught.value.reason is FailureReason.CALL_FAILED
     assert "turn 1" in caught.value.detail and "file_note is busy" in caught.value.detail
     assert tried(world, "file_note") == [False] * 3 * 4
@@ -114,7 +115,7 @@ def test_when_a_turn_keeps_failing_the_path_is_given_up_with_its_reason() -> Non
 def test_a_lookup_is_not_repeated_while_nothing_has_changed() -> None:
     world = TinyWorld({"find_owner": _owner}, values={"boat": ["Alma"]})
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["find_owner"], ["find_owner"]), workshop_of(world, [FIND_OWNER]))
+        at_once(translate(path_of(["find_owner"], ["find_owner"]), workshop_of(world, [FIND_OWNER])))
     assert caught.value.reason is FailureReason.CALL_FAILED
     assert "nothing has changed since" in caught.value.detail
 
@@ -124,7 +125,7 @@ def test_a_lookup_is_repeated_once_its_answer_is_another() -> None:
         return {"boat": arguments["boat"], "notes": len(state.get("notes", ()))}
 
     world = TinyWorld({"file_note": _file, "find_owner": count}, values={"text": NOTES, "boat": ["Alma"]})
-    translated = translate(path_of(["find_owner"], ["file_note"], ["find_owner"]), workshop_of(world, SPECS))
+    translated = at_once(translate(path_of(["find_owner"], ["file_note"], ["find_owner"]), workshop_of(world, SPECS)))
     first, last = translated.turns[0].calls[0], translated.turns[2].calls[0]
     assert first.arguments == last.arguments and first.output != last.output
 
@@ -132,7 +133,7 @@ def test_a_lookup_is_repeated_once_its_answer_is_another() -> None:
 def test_a_write_is_not_repeated_with_the_same_arguments() -> None:
     world = TinyWorld({"file_note": _file}, values={"text": NOTES[:1]})
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["file_note"], ["file_note"]), workshop_of(world, [FILE_NOTE]))
+        at_once(translate(path_of(["file_note"], ["file_note"]), workshop_of(world, [FILE_NOTE])))
     assert "same arguments" in caught.value.detail
     assert tried(world, "file_note") == [True]
 
@@ -144,7 +145,7 @@ def test_an_answer_that_carries_a_failure_message_counts_as_a_failed_call() -> N
         return next(answers, {"ticket": "T-9"})
 
     world = TinyWorld({"file_note": grumpy}, values={"text": NOTES})
-    translated = translate(path_of(["file_note"]), workshop_of(world, [FILE_NOTE]))
+    translated = at_once(translate(path_of(["file_note"]), workshop_of(world, [FILE_NOTE])))
     assert parsed(translated.turns[0].calls[0].output) == {"ticket": "T-9"}
     assert len(world.calls) == 4
 
@@ -152,7 +153,7 @@ def test_an_answer_that_carries_a_failure_message_counts_as_a_failed_call() -> N
 def test_an_environment_that_breaks_ends_the_path_at_once() -> None:
     world = world_of(faults=frozenset({"file_note"}))
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["find_owner"], ["file_note"]), workshop_of(world, SPECS))
+        at_once(translate(path_of(["find_owner"], ["file_note"]), workshop_of(world, SPECS)))
     assert caught.value.reason is FailureReason.ENVIRONMENT_FAULT
     assert "broke the world" in caught.value.detail
     assert world.closed == 1 and world.rollbacks == 0
@@ -164,14 +165,14 @@ def test_an_environment_that_cannot_be_opened_ends_the_path() -> None:
 
     workshop = replace(workshop_of(world_of(), SPECS), open_environment=broken)
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["find_owner"]), workshop)
+        at_once(translate(path_of(["find_owner"]), workshop))
     assert caught.value.reason is FailureReason.ENVIRONMENT_FAULT
 
 
 def test_a_path_through_two_environments_is_refused() -> None:
     elsewhere = spec("list_ports", {}, environment="test:two")
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["find_owner"], ["list_ports"]), workshop_of(world_of(), [*SPECS, elsewhere]))
+        at_once(translate(path_of(["find_owner"], ["list_ports"]), workshop_of(world_of(), [*SPECS, elsewhere])))
     assert caught.value.reason is FailureReason.NO_PATH
     assert "test:one, test:two" in caught.value.detail
 
@@ -180,14 +181,14 @@ def test_a_path_through_two_environments_is_refused() -> None:
 class SpeechlessTeacher(TemplateTeacher):
     """Finds no words for a query."""
 
-    def query(self, request: TurnRequest) -> TurnWords:
+    async def query(self, request: TurnRequest) -> TurnWords:
         raise Rejected(FailureReason.UNWORDED, "no words")
 
 
 def test_a_turn_that_cannot_be_worded_is_undone_and_given_up() -> None:
     world = world_of()
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["file_note"]), replace(workshop_of(world, SPECS, turn_retries=2), teacher=SpeechlessTeacher()))
+        at_once(translate(path_of(["file_note"]), replace(workshop_of(world, SPECS, turn_retries=2), teacher=SpeechlessTeacher())))
     assert caught.value.reason is FailureReason.UNWORDED
     assert world.held == {} and world.rollbacks == 3
 
@@ -198,7 +199,7 @@ def repeated(count: int) -> TurnSignature:
 
 @given(st.integers(2, 4), st.integers(0, 50))
 def test_a_repeated_step_calls_one_function_over_several_things(count: int, seed: int) -> None:
-    translated = translate(path_of(repeated(count), seed=seed), workshop_of(world_of(), SPECS))
+    translated = at_once(translate(path_of(repeated(count), seed=seed), workshop_of(world_of(), SPECS)))
     boats = [parsed(call.arguments)["boat"] for call in translated.turns[0].calls]
     assert len(boats) == len(set(boats)) and 2 <= len(boats) <= count
     assert all(boat in translated.turns[0].query for boat in boats)
@@ -207,21 +208,21 @@ def test_a_repeated_step_calls_one_function_over_several_things(count: int, seed
 
 def test_a_step_is_repeated_as_often_as_there_are_things() -> None:
     world = TinyWorld({"find_owner": _owner}, values={"boat": ["Alma", "Bertha"]})
-    translated = translate(path_of(repeated(4)), workshop_of(world, [FIND_OWNER]))
+    translated = at_once(translate(path_of(repeated(4)), workshop_of(world, [FIND_OWNER])))
     assert {parsed(call.arguments)["boat"] for call in translated.turns[0].calls} == {"Alma", "Bertha"}
 
 
 def test_a_parallel_path_with_nothing_to_repeat_over_is_given_up() -> None:
     world = TinyWorld({"find_owner": _owner}, values={"boat": ["Alma"]})
     with pytest.raises(Rejected) as caught:
-        translate(path_of(repeated(2), category=Category.PARALLEL), workshop_of(world, [FIND_OWNER]))
+        at_once(translate(path_of(repeated(2), category=Category.PARALLEL), workshop_of(world, [FIND_OWNER])))
     assert caught.value.reason is FailureReason.NO_VALUE
 
 
 def test_a_missing_function_is_asked_for_first_and_called_one_turn_later() -> None:
     world = world_of()
     path = path_of(["find_owner"], TurnSignature(steps=(), miss=Miss.FUNCTION), ["file_note"], category=Category.MISS_FUNC)
-    _, miss, completed = translate(path, workshop_of(world, SPECS)).turns
+    _, miss, completed = at_once(translate(path, workshop_of(world, SPECS))).turns
     assert (miss.miss, miss.missing, miss.calls, miss.steps) == (Miss.FUNCTION, ("file_note",), (), ())
     assert completed.tools_added == ("file_note",)
     (call,) = completed.calls
@@ -231,7 +232,7 @@ def test_a_missing_function_is_asked_for_first_and_called_one_turn_later() -> No
 
 def test_a_missing_value_is_left_out_and_given_one_turn_later() -> None:
     path = path_of(TurnSignature(steps=(), miss=Miss.PARAMETER), ["file_note"], category=Category.MISS_PARAMS)
-    miss, completed = translate(path, workshop_of(world_of(), SPECS)).turns
+    miss, completed = at_once(translate(path, workshop_of(world_of(), SPECS))).turns
     assert (miss.miss, miss.missing, miss.calls) == (Miss.PARAMETER, ("text",), ())
     (call,) = completed.calls
     value = parsed(call.arguments)["text"]
@@ -241,20 +242,20 @@ def test_a_missing_value_is_left_out_and_given_one_turn_later() -> None:
 
 def test_an_irrelevant_request_leaves_the_world_untouched() -> None:
     world = world_of()
-    translated = translate(path_of(["file_note"], category=Category.IRRELEVANCE), workshop_of(world, SPECS))
+    translated = at_once(translate(path_of(["file_note"], category=Category.IRRELEVANCE), workshop_of(world, SPECS)))
     assert translated.final_state == "{}" and world.held == {}
     assert translated.offered == ("find_owner",) and translated.turns[0].calls == ()
 
 
 def test_an_irrelevant_request_needs_something_to_offer() -> None:
     with pytest.raises(Rejected) as caught:
-        translate(path_of(["file_note"], category=Category.IRRELEVANCE), workshop_of(world_of(), [FILE_NOTE]))
+        at_once(translate(path_of(["file_note"], category=Category.IRRELEVANCE), workshop_of(world_of(), [FILE_NOTE])))
     assert caught.value.reason is FailureReason.NO_GENUINE_MISS
 
 
 def test_the_same_path_is_translated_the_same_way_again() -> None:
     path = builtin_translation(4).path
-    assert translate(path, builtin_recipe().workshop) == builtin_translation(4)
+    assert at_once(translate(path, builtin_recipe().workshop)) == builtin_translation(4)
 
 
 def test_calls_are_made_in_one_round_unless_one_needs_another() -> None:

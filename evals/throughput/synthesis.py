@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from magnet_ray.artifacts import RunDirectory
+from magnet_ray.at_once import at_once
 from magnet_ray.config import SynthesizeConfig, load_config
 from magnet_ray.duplicates import benchmark_index, conversation_text, near_duplicates, signature, user_queries
 from magnet_ray.environments.opening import open_environment
@@ -47,7 +48,7 @@ def rate(paths: int = 1_000, repeats: int = 3) -> None:
     rates = []
     for repeat in range(repeats):
         began = time.perf_counter()
-        kept = sum(isinstance(make_row(repeat * paths + index, recipe), Trajectory) for index in range(paths))
+        kept = sum(isinstance(at_once(make_row(repeat * paths + index, recipe)), Trajectory) for index in range(paths))
         rates.append(kept / (time.perf_counter() - began))
     _print("plain loop, one core", [("verified multi-turn trajectories/s", f"{statistics.median(rates):.0f}", _spread(rates))])
 

@@ -1,7 +1,8 @@
 """What a teacher is asked for. Calls are planned and executed first; a teacher writes the words around them.
 
-The methods follow the roles of the paper (section 3.3): `query` is back-translation (functions -> request),
-`reply` closes a turn from the real outputs, and the rest word the two kinds of misses.
+A teacher may wait for a model, so its words are awaited; the embedded one never waits. The methods follow the
+roles of the paper (section 3.3): `query` is back-translation (functions -> request), `reply` closes a turn from
+the real outputs, and the rest word the two kinds of misses.
 """
 
 from __future__ import annotations
@@ -36,8 +37,14 @@ class PlannedCall:
 class TurnRequest:
     """One turn to word."""
 
+    record: str
+    """Id of the path."""
     turn: int
     """Index of the turn."""
+    turns: int
+    """Turns that the conversation will have."""
+    attempt: int = 0
+    """Number of the try at this turn."""
     calls: tuple[PlannedCall, ...]
     """The turn's calls, in order."""
     history: tuple[TranslatedTurn, ...]
@@ -73,20 +80,20 @@ class Teacher(Protocol):
     def droppable(self, spec: FunctionSpec) -> frozenset[str]:
         """Required parameters that a request can leave out and still read like a person's."""
 
-    def query(self, request: TurnRequest) -> TurnWords:
+    async def query(self, request: TurnRequest) -> TurnWords:
         """The user's request for the calls of a turn."""
 
-    def reply(self, request: TurnRequest) -> str:
+    async def reply(self, request: TurnRequest) -> str:
         """The assistant's closing message, from the outputs."""
 
-    def decline(self, request: TurnRequest) -> str:
+    async def decline(self, request: TurnRequest) -> str:
         """The assistant says that no offered function can do what the calls of the request would."""
 
-    def clarify(self, request: TurnRequest) -> str:
+    async def clarify(self, request: TurnRequest) -> str:
         """The assistant asks for the withheld value."""
 
-    def enable(self, request: TurnRequest) -> str:
+    async def enable(self, request: TurnRequest) -> str:
         """The user says that the missing function is there now."""
 
-    def supply(self, request: TurnRequest) -> TurnWords:
+    async def supply(self, request: TurnRequest) -> TurnWords:
         """The user gives the withheld value."""

@@ -43,7 +43,7 @@ class TemplateTeacher:
         things = (name for name in spec.required if spec.names_thing(name) and phrases_of(spec).argument(name).kind in {"", "code"})
         return _slots(spec)[1] | frozenset(things) or frozenset(spec.required)
 
-    def query(self, request: TurnRequest) -> TurnWords:
+    async def query(self, request: TurnRequest) -> TurnWords:
         """Clauses of the turn's steps, framed and joined."""
         said = TurnClauses(request)
         clauses = said.clauses()
@@ -54,7 +54,7 @@ class TemplateTeacher:
                 return TurnWords(text=text, spans=tuple(said.spans), nested=tuple(said.nested))
         raise Rejected(FailureReason.UNWORDED, f"only a repeated query: {text}")
 
-    def reply(self, request: TurnRequest) -> str:
+    async def reply(self, request: TurnRequest) -> str:
         """What each call that the user asked for found or did."""
         nested = [call for call in request.calls if call.nested]
         told: list[str] = []
@@ -71,11 +71,11 @@ class TemplateTeacher:
                 told.append(sentence)
         return " ".join(told)
 
-    def decline(self, request: TurnRequest) -> str:
+    async def decline(self, request: TurnRequest) -> str:
         """One of the refusals, naming the deed that no tool does."""
         return _capital(request.rng.choice(frames.DECLINES).format(deed=_deed(request)))
 
-    def clarify(self, request: TurnRequest) -> str:
+    async def clarify(self, request: TurnRequest) -> str:
         """One of the questions, naming what is missing and, in a request for several things, what it is for."""
         call, parameter = _withheld(request)
         phrases = phrases_of(call.spec)
@@ -84,13 +84,13 @@ class TemplateTeacher:
         question = _question(noun, named=call.spec.names_thing(parameter) and phrases.argument(parameter).kind in {"", "code"})
         return _capital(request.rng.choice(bank).format(noun=noun, deed=phrases.deed, question=question, Question=_capital(question)))
 
-    def enable(self, request: TurnRequest) -> str:
+    async def enable(self, request: TurnRequest) -> str:
         """The user offers the function, now and then naming what it is good for."""
         rng = request.rng
         text = rng.choice(frames.ENABLED_FIRST) + rng.choice(frames.ENABLES) + rng.choice(frames.ENABLED_SO)
         return _capital(text.format(deed=_from_the_user(_deed(request, conjunction="and"))))
 
-    def supply(self, request: TurnRequest) -> TurnWords:
+    async def supply(self, request: TurnRequest) -> TurnWords:
         """The user gives the value in a short answer."""
         call, parameter = _withheld(request)
         value = literal(call, parameter, request.today, request.rng)

@@ -1,0 +1,1 @@
+"""Language models behind one seam: requests and answers, endpoints, limits, retries, responses on disk, budgets."""
