@@ -11,47 +11,31 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from magnet_ray.atomic_files import FileLock, checksum, read_json, take_lock, write_atomically, write_json, write_table
+from magnet_ray.atomic_files import FileLock, checksum, read_json, take_lock, write_json, write_table
 from magnet_ray.config import SynthesizeConfig, config_differences, config_values, parse_config
 from magnet_ray.errors import ConfigError, RunError
-from magnet_ray.rows import from_table, record_schema, to_table
+from magnet_ray.rows import FAILURE_SCHEMA, TRAJECTORY_SCHEMA, to_table
+from magnet_ray.table_files import ROWS_PER_GROUP, DataFile, Record, batched, read_records, read_table, rows_in, write_tables
 from magnet_ray.types import Failure, Trajectory
 
 FORMAT = 1
 """Version of the layout; another version is neither read nor resumed."""
 
 RUN_FILE, MANIFEST_FILE, LOCK_FILE = "run.json", "manifest.json", "lock"
-ROWS_PER_GROUP, GROUPS_PER_FILE = 1_000, 10
 BENCHMARK_SOURCES = ("bfcl",)
 PACKAGES = ("magnet_ray", "ray", "pyarrow", "numpy", "networkx", "pydantic", "datasketch", "jsonschema_rs", "bfcl_eval")
-
-Record = TypeVar("Record", Trajectory, Failure)
-
-
-class DataFile(BaseModel):
-    """One table file of a finished run."""
-
-    model_config = ConfigDict(frozen=True)
-
-    path: str = Field(description="Path inside the run directory.")
-    rows: int = Field(description="Rows in the file.")
-    bytes: int = Field(description="Size in bytes.")
-    sha256: str = Field(description="Hexadecimal SHA-256 of the file.")
 
 
 class Counts(BaseModel):
@@ -192,32 +176,42 @@ class RunDirectory:
         """
         return read_shard(self.path, shard)
 
+    def read_table(self, shard: int) -> pa.Table:
+        """The trajectories of a finished shard as a table, by path index.
+
+        Raises:
+            RunError: the shard is missing or damaged.
+        """
+        return read_table(shard_files(self.path, shard)[0])
+
     def read_failures(self, shard: int) -> tuple[Failure, ...]:
         """The failures of a finished shard, by path index.
 
         Raises:
             RunError: the shard is missing or damaged.
         """
-        return tuple(_read_file(Failure, shard_files(self.path, shard)[1]))
+        return tuple(read_records(Failure, shard_files(self.path, shard)[1]))
 
     def finish(
         self,
-        trajectories: Iterable[Trajectory],
+        trajectories: Iterable[pa.Table],
         failures: Iterable[Failure],
         statistics: Callable[[], Mapping[str, Any]] = dict,
         before_manifest: Callable[[Manifest], object] | None = None,
     ) -> Manifest:
         """Write the final tables and then the manifest; both streams come by path index. Removes the shards.
 
-        `trajectories` is read to its end before `failures`, and no more than one row group is held in memory.
+        `trajectories`, in tables of any size, is read to its end before `failures`, and no more than one row group and
+        one table are held in memory.
         `statistics` is called when all rows have gone by, `before_manifest` when the tables are written.
 
         Raises:
             RunError: the rows kept and the failures are not as many as the paths attempted.
         """
         kept, failed = Counter[str](), Counter[str]()
-        files = _write_tables(Trajectory, _counted(trajectories, kept, lambda row: row.category), self.path / "trajectories")
-        files += _write_tables(Failure, _counted(failures, failed, lambda row: row.reason), self.path / "failures")
+        files = write_tables(_counted(trajectories, "category", kept), TRAJECTORY_SCHEMA, self.path / "trajectories")
+        tables = (to_table(Failure, chunk) for chunk in batched(failures, ROWS_PER_GROUP))
+        files += write_tables(_counted(tables, "reason", failed), FAILURE_SCHEMA, self.path / "failures")
         if kept.total() + failed.total() != self.config.num:
             raise RunError(
                 f"rows were lost in {self.path}",
@@ -266,13 +260,13 @@ def read_shard(directory: Path, shard: int) -> tuple[tuple[Trajectory, ...], tup
         RunError: the shard is missing or damaged.
     """
     trajectories, failures = shard_files(directory, shard)
-    return tuple(_read_file(Trajectory, trajectories)), tuple(_read_file(Failure, failures))
+    return tuple(read_records(Trajectory, trajectories)), tuple(read_records(Failure, failures))
 
 
 def is_whole(directory: Path, shard: int, paths: int) -> bool:
     """Whether a shard of so many paths is on disk, every path once."""
     trajectories, failures = shard_files(directory, shard)
-    return trajectories.exists() and _rows_in(trajectories) + _rows_in(failures) == paths
+    return trajectories.exists() and rows_in(trajectories) + rows_in(failures) == paths
 
 
 def write_shard(directory: Path, shard: int, paths: range, trajectories: Sequence[Trajectory], failures: Sequence[Failure]) -> None:
@@ -288,6 +282,12 @@ def write_shard(directory: Path, shard: int, paths: range, trajectories: Sequenc
     done, failed = shard_files(directory, shard)
     write_table(failed, to_table(Failure, sorted(failures, key=lambda row: row.index)))
     write_table(done, to_table(Trajectory, sorted(trajectories, key=lambda row: row.index)))
+
+
+def _counted(tables: Iterable[pa.Table], column: str, counts: Counter[str]) -> Iterator[pa.Table]:
+    for table in tables:
+        counts.update(table.column(column).to_pylist())
+        yield table
 
 
 def read_manifest(directory: Path | str) -> Manifest:
@@ -331,7 +331,7 @@ def _read_run(record_type: type[Record], directory: Path, part: str, checksums: 
     files = [file for file in read_manifest(directory).files if file.path.startswith(f"{part}/")]
     for file in files:
         _check_file(directory / file.path, file, checksums)
-    return (record for file in files for record in _read_file(record_type, directory / file.path))
+    return (record for file in files for record in read_records(record_type, directory / file.path))
 
 
 def _check_file(path: Path, file: DataFile, compare: bool) -> None:
@@ -342,71 +342,6 @@ def _check_file(path: Path, file: DataFile, compare: bool) -> None:
         raise RunError(f"{path} is damaged", f"{path.stat().st_size} bytes", f"{file.bytes} bytes", again)
     if compare and checksum(path) != file.sha256:
         raise RunError(f"{path} has changed since the run was finished", expected=f"SHA-256 {file.sha256[:12]}…", fix=again)
-
-
-def _read_file(record_type: type[Record], path: Path) -> Iterator[Record]:
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
-                yield from from_table(record_type, batch)
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{path} cannot be read", str(error), fix="restore the file or make the run again") from None
-
-
-def _rows_in(path: Path) -> int:
-    """Rows of a table file; less than any shard has when it is missing or damaged."""
-    try:
-        rows: int = pq.read_metadata(path).num_rows
-    except (OSError, pa.ArrowException):
-        return -sys.maxsize
-    return rows
-
-
-def _counted(records: Iterable[Record], counts: Counter[str], key: Callable[[Record], str]) -> Iterator[Record]:
-    for record in records:
-        counts[str(key(record))] += 1
-        yield record
-
-
-def _write_tables(record_type: type[Record], records: Iterable[Record], directory: Path) -> list[DataFile]:
-    """Write `part-00000.parquet` and on, in row groups of a fixed size, so that the bytes do not depend on the shards."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
-    groups = _chunks(records, ROWS_PER_GROUP)
-    files: list[DataFile] = []
-    first = next(groups, [])
-    # The first file is written even when it is empty, so that the table has its columns.
-    while first or not files:
-        path = directory / f"part-{len(files):05d}.parquet"
-        rows = _write_part(record_type, chain([first], islice(groups, GROUPS_PER_FILE - 1)), path)
-        files.append(DataFile(path=f"{directory.name}/{path.name}", rows=rows, bytes=path.stat().st_size, sha256=checksum(path)))
-        first = next(groups, [])
-    return files
-
-
-def _write_part(record_type: type[Record], groups: Iterable[list[Record]], path: Path) -> int:
-    rows = 0
-
-    def write(temporary: Path) -> None:
-        nonlocal rows
-        with pq.ParquetWriter(temporary, record_schema(record_type), compression="zstd") as writer:
-            for group in groups:
-                writer.write_table(to_table(record_type, group))
-                rows += len(group)
-
-    write_atomically(path, write)
-    return rows
-
-
-def _chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    chunk: list[Record] = []
-    for record in records:
-        chunk.append(record)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _versions() -> dict[str, str]:

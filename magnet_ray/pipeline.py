@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 import ray.data
 
@@ -33,6 +35,7 @@ from magnet_ray.graph import save_graph
 from magnet_ray.mix import category_of
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
+from magnet_ray.rows import from_table
 from magnet_ray.shards import by_reason, shard_item, work_shard
 from magnet_ray.statistics import RunStatistics
 from magnet_ray.synthesis import Recipe, prepare
@@ -254,16 +257,16 @@ def _finish(run: RunDirectory, recipe: Recipe, removed: Removed, progress: Progr
     return summary(manifest)
 
 
-def _kept(run: RunDirectory, removed: Removed, gone: list[Failure], statistics: RunStatistics, progress: Progress) -> Iterator[Trajectory]:
+def _kept(run: RunDirectory, removed: Removed, gone: list[Failure], statistics: RunStatistics, progress: Progress) -> Iterator[pa.Table]:
     """The rows of all shards; those that are removed go into `gone` as failures."""
     progress.start("writing rows", run.config.num, 0)
     for shard in range(run.shards):
-        for row in run.read_shard(shard)[0]:
-            if row.index in removed:
-                gone.append(_removed(row, *removed[row.index]))
-            else:
-                statistics.add(row)
-                yield row
+        table = run.read_table(shard)
+        removals = pa.array([index in removed for index in table.column("index").to_pylist()], pa.bool_())
+        gone += (_removed(row, *removed[row.index]) for row in from_table(Trajectory, table.filter(removals)))
+        kept = table.filter(pc.invert(removals))
+        statistics.add(kept)
+        yield kept
         progress.advance(len(run.paths_of(shard)))
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from magnet_ray.artifacts import RunDirectory
 from magnet_ray.config import SynthesizeConfig, load_config
+from magnet_ray.rows import to_table
 from magnet_ray.types import Category, Failure, FailureReason, Trajectory, compact
 
 # No test may reach for a hub.
@@ -106,7 +107,7 @@ def make_run(directory: Path, config: SynthesizeConfig) -> Path:
         for shard in range(run.shards):
             run.write_shard(shard, *sample_rows(run.paths_of(shard)))
         shards = [run.read_shard(shard) for shard in range(run.shards)]
-        run.finish((row for kept, _ in shards for row in kept), (row for _, failed in shards for row in failed))
+        run.finish((to_table(Trajectory, kept) for kept, _ in shards), (row for _, failed in shards for row in failed))
     return directory
 
 

@@ -17,6 +17,8 @@ import pytest
 from magnet_ray.artifacts import RunDirectory, read_failures, read_manifest, read_trajectories, shard_files
 from magnet_ray.config import SynthesizeConfig, load_config, parse_config
 from magnet_ray.errors import RunError
+from magnet_ray.rows import to_table
+from magnet_ray.types import Trajectory
 from tests.conftest import make_run, sample_failure, sample_rows, sample_trajectory
 
 
@@ -71,8 +73,8 @@ def test_a_run_without_rows_keeps_its_columns(tmp_path: Path) -> None:
 
 
 def test_large_runs_are_split_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("magnet_ray.artifacts.ROWS_PER_GROUP", 4)
-    monkeypatch.setattr("magnet_ray.artifacts.GROUPS_PER_FILE", 2)
+    monkeypatch.setattr("magnet_ray.table_files.ROWS_PER_GROUP", 4)
+    monkeypatch.setattr("magnet_ray.table_files.GROUPS_PER_FILE", 2)
     run = make_run(tmp_path / "run", load_config(overrides={"num": 24}))
     assert [file.rows for file in read_manifest(run).files] == [8, 8, 4, 4]
     assert list(read_trajectories(run)) == sample_rows(range(24))[0]
@@ -80,7 +82,7 @@ def test_large_runs_are_split_into_files(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_lost_rows_are_noticed(tmp_path: Path, config: SynthesizeConfig) -> None:
     with RunDirectory.open(tmp_path / "run", config) as run, pytest.raises(RunError, match="1 kept \\+ 0 failed"):
-        run.finish([sample_trajectory(1)], [])
+        run.finish([to_table(Trajectory, [sample_trajectory(1)])], [])
     with pytest.raises(RunError, match="is not finished"):
         read_manifest(tmp_path / "run")
 
@@ -107,7 +109,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, config: Synth
         for shard in set(range(run.shards)) - run.finished_shards():
             run.write_shard(shard, *sample_rows(run.paths_of(shard)))
         shards = [run.read_shard(shard) for shard in range(run.shards)]
-        run.finish((row for kept, _ in shards for row in kept), (row for _, failed in shards for row in failed))
+        run.finish((to_table(Trajectory, kept) for kept, _ in shards), (row for _, failed in shards for row in failed))
     for part in ("trajectories", "failures"):
         name = f"{part}/part-00000.parquet"
         assert (directory / name).read_bytes() == (finished_run / name).read_bytes()

@@ -11,8 +11,9 @@ from rich.console import Console
 from magnet_ray.artifacts import Manifest, read_manifest
 from magnet_ray.config import SynthesizeConfig
 from magnet_ray.data_card import Summary, render_markdown, write_card
+from magnet_ray.rows import to_table
 from magnet_ray.statistics import EXAMPLES, RunStatistics
-from magnet_ray.types import Category
+from magnet_ray.types import Category, Trajectory
 from tests.builtin_recipe import builtin_rows
 from tests.conftest import make_run, sample_trajectory
 
@@ -23,8 +24,7 @@ SECTIONS = ("## Counts", "## Shape", "## Domains", "## Text diversity of the que
 def statistics() -> RunStatistics:
     """Those of the built-in rows."""
     found = RunStatistics()
-    for row in builtin_rows():
-        found.add(row)
+    found.add(to_table(Trajectory, builtin_rows()))
     return found
 
 

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magnet_ray.rows import to_table
 from magnet_ray.statistics import EXAMPLES, Diversity, RunStatistics, skeletons
-from magnet_ray.types import Category
+from magnet_ray.types import Category, Trajectory
 from tests.builtin_recipe import builtin_rows
 from tests.conftest import sample_trajectory
 
 
 def gathered() -> RunStatistics:
     statistics = RunStatistics()
-    for row in builtin_rows():
-        statistics.add(row)
+    statistics.add(to_table(Trajectory, builtin_rows()))
     return statistics
 
 
@@ -60,8 +60,7 @@ def test_an_empty_run_has_a_summary_too() -> None:
 
 def test_the_summary_does_not_depend_on_the_order_of_its_keys() -> None:
     statistics = RunStatistics()
-    for row in reversed(builtin_rows()):
-        statistics.add(row)
+    statistics.add(to_table(Trajectory, reversed(builtin_rows())))
     mine, other = gathered().summary(), statistics.summary()
     for part in ("rows_by_domain", "arguments_by_origin", "rows_by_operation"):
         assert list(mine[part].items()) == list(other[part].items())
@@ -111,5 +110,5 @@ def test_a_value_of_an_earlier_query_is_masked_where_it_was_said() -> None:
 
 def test_nested_calls_of_a_row_are_counted() -> None:
     statistics = RunStatistics()
-    statistics.add(sample_trajectory())
+    statistics.add(to_table(Trajectory, [sample_trajectory()]))
     assert statistics.nested == 1 and statistics.functions == Counter({"find_places": 2, "book_place": 1})

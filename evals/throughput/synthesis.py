@@ -33,6 +33,7 @@ from magnet_ray.duplicates import benchmark_index, conversation_text, near_dupli
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.functions.pool import build_pool
 from magnet_ray.graph import build_graph, verify_edges
+from magnet_ray.rows import to_table
 from magnet_ray.synthesis import Recipe, make_row, make_rows, prepare
 from magnet_ray.types import Trajectory
 
@@ -108,7 +109,7 @@ def _plain_loop(config: SynthesizeConfig, directory: Path) -> None:
         for shard in range(run.shards):
             run.write_shard(shard, *make_rows(run.paths_of(shard), recipe))
         removed = _duplicates(run, recipe, config)
-        kept = (row for shard in range(run.shards) for row in run.read_shard(shard)[0] if row.index not in removed)
+        kept = (to_table(Trajectory, [row for row in run.read_shard(shard)[0] if row.index not in removed]) for shard in range(run.shards))
         failures = [failure for shard in range(run.shards) for failure in run.read_shard(shard)[1]]
         run.finish(kept, [*failures, *removed.values()])
 

@@ -1,0 +1,128 @@
+"""Table files of a run: Parquet in row groups of a fixed size, so that their bytes depend on the rows alone and not on who made them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
+
+from magnet_ray.atomic_files import checksum, write_atomically
+from magnet_ray.errors import RunError
+from magnet_ray.rows import from_table
+
+ROWS_PER_GROUP, GROUPS_PER_FILE = 1_000, 10
+
+Record = TypeVar("Record")
+Item = TypeVar("Item")
+
+
+class DataFile(BaseModel):
+    """One table file of a finished run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str = Field(description="Path inside the run directory.")
+    rows: int = Field(description="Rows in the file.")
+    bytes: int = Field(description="Size in bytes.")
+    sha256: str = Field(description="Hexadecimal SHA-256 of the file.")
+
+
+def read_records(record_type: type[Record], path: Path) -> Iterator[Record]:
+    """The records of a table file, a row group in memory at a time.
+
+    Raises:
+        RunError: the file is missing or damaged, or is a table of something else.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
+                yield from from_table(record_type, batch)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from None
+
+
+def read_table(path: Path) -> pa.Table:
+    """A table file as a whole.
+
+    Raises:
+        RunError: the file is missing or damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path} cannot be read", str(error), fix="restore the file or make the run again")
+
+
+def rows_in(path: Path) -> int:
+    """Rows of a table file; less than any shard has when it is missing or damaged."""
+    try:
+        rows: int = pq.read_metadata(path).num_rows
+    except (OSError, pa.ArrowException):
+        return -sys.maxsize
+    return rows
+
+
+def write_tables(tables: Iterable[pa.Table], schema: pa.Schema, directory: Path) -> list[DataFile]:
+    """Write `part-00000.parquet` and on, the first even when there are no rows, so that the table has its columns.
+
+    Args:
+        tables: tables of any size, in order.
+        schema: their schema.
+        directory: replaced; its name is part of the paths that are returned.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    groups = _regrouped(tables, schema)
+    files: list[DataFile] = []
+    first = next(groups, schema.empty_table())
+    while first.num_rows or not files:
+        path = directory / f"part-{len(files):05d}.parquet"
+        rows = _write_part(first, islice(groups, GROUPS_PER_FILE - 1), path)
+        files.append(DataFile(path=f"{directory.name}/{path.name}", rows=rows, bytes=path.stat().st_size, sha256=checksum(path)))
+        first = next(groups, schema.empty_table())
+    return files
+
+
+def _write_part(first: pa.Table, groups: Iterable[pa.Table], path: Path) -> int:
+    rows = 0
+
+    def write(temporary: Path) -> None:
+        nonlocal rows
+        with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+            for group in (first, *groups):
+                writer.write_table(group)
+                rows += group.num_rows
+
+    write_atomically(path, write)
+    return rows
+
+
+def _regrouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in tables of `ROWS_PER_GROUP`, the last one shorter."""
+    waiting = schema.empty_table()
+    for table in tables:
+        waiting = pa.concat_tables([waiting, table])
+        while waiting.num_rows >= ROWS_PER_GROUP:
+            # As one chunk: where a table was cut shows in the bytes of a file.
+            yield waiting.slice(0, ROWS_PER_GROUP).combine_chunks()
+            waiting = waiting.slice(ROWS_PER_GROUP)
+    if waiting.num_rows:
+        yield waiting.combine_chunks()
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of a size, the last one shorter."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
