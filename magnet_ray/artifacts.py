@@ -24,9 +24,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from magnet_ray.atomic_files import FileLock, checksum, read_json, take_lock, write_json, write_table
-from magnet_ray.config import SynthesizeConfig, config_differences, config_values, parse_config
+from magnet_ray.config import SynthesizeConfig
 from magnet_ray.errors import ConfigError, RunError
 from magnet_ray.rows import FAILURE_SCHEMA, TRAJECTORY_SCHEMA, to_table
+from magnet_ray.sections import parse_section, section_differences, section_values
 from magnet_ray.table_files import ROWS_PER_GROUP, DataFile, Record, batched, read_records, read_table, rows_in, write_tables
 from magnet_ray.types import Failure, Trajectory
 
@@ -57,7 +58,7 @@ class Manifest(BaseModel):
 
     format: int = Field(description="Version of the layout.")
     kind: str = Field(description="Job that made it: `synthesize`.")
-    config: dict[str, Any] = Field(description="Whole configuration, as `parse_config` reads it; holds the seed.")
+    config: dict[str, Any] = Field(description="Whole configuration, as `parse_section` reads it; holds the seed.")
     sources: list[str] = Field(description="Sources of functions.")
     pool: str = Field(description="Fingerprint of the function pool; empty when the job gave none.")
     benchmark_environments: bool = Field(description="Whether functions of a benchmark were among the sources.")
@@ -100,7 +101,7 @@ class RunDirectory:
                 _check_resumable(path, config)
             else:
                 write_json(
-                    path / RUN_FILE, {"format": FORMAT, "kind": "synthesize", "config": config_values(config), "versions": _versions()}
+                    path / RUN_FILE, {"format": FORMAT, "kind": "synthesize", "config": section_values(config), "versions": _versions()}
                 )
             _remove_leftovers(path)
         except BaseException:
@@ -222,7 +223,7 @@ class RunDirectory:
         manifest = Manifest(
             format=FORMAT,
             kind="synthesize",
-            config=config_values(self.config),
+            config=section_values(self.config),
             sources=list(self.config.sources),
             pool=read_json(self.path / RUN_FILE).get("pool", ""),
             benchmark_environments=any(source.partition(":")[0] in BENCHMARK_SOURCES for source in self.config.sources),
@@ -390,11 +391,11 @@ def _check_resumable(path: Path, config: SynthesizeConfig) -> None:
     run = read_json(path / RUN_FILE)
     _check_format(path, run)
     try:
-        began_with = parse_config(run.get("config", {}))
+        began_with = parse_section(SynthesizeConfig, run.get("config", {}))
     except ConfigError as error:
         raise RunError(f"{path / RUN_FILE} is damaged: {error}", fix="start anew in another --out") from None
-    if differences := config_differences(began_with, config):
-        then, now = config_values(began_with), config_values(config)
+    if differences := section_differences(began_with, config):
+        then, now = section_values(began_with), section_values(config)
         shown = "; ".join(f"{key} was {_at(then, key)}, is {_at(now, key)}" for key in differences)
         raise RunError(f"the run in {path} began with another configuration: {shown}", fix="use the same options, or another --out")
     ours, theirs = _versions().get("magnet_ray"), run.get("versions", {}).get("magnet_ray")

@@ -193,10 +193,11 @@ def synthesize(
 
     The same settings give the same rows on any number of workers. Look at a run with magnet inspect DIR.
     """
-    from magnet_ray.config import describe_keys, load_config
+    from magnet_ray.config import SynthesizeConfig, load_config
+    from magnet_ray.sections import describe_section
 
     if keys:
-        _print_keys(describe_keys())
+        _print_keys(describe_section(SynthesizeConfig))
         return
     settings = load_config(config, sets or (), {"sources": tuple(source) if source else None, "num": num, "seed": seed})
     if out is None and not plan:

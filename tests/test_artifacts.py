@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from magnet_ray.artifacts import RunDirectory, read_failures, read_manifest, read_trajectories, shard_files
-from magnet_ray.config import SynthesizeConfig, load_config, parse_config
+from magnet_ray.config import SynthesizeConfig, load_config
 from magnet_ray.errors import RunError
 from magnet_ray.rows import to_table
+from magnet_ray.sections import parse_section
 from magnet_ray.types import Trajectory
 from tests.conftest import make_run, sample_failure, sample_rows, sample_trajectory
 
@@ -42,7 +43,7 @@ def test_a_run_gives_back_its_rows_in_order(finished_run: Path) -> None:
 
 def test_the_manifest_says_what_the_run_is(finished_run: Path, config: SynthesizeConfig) -> None:
     manifest = read_manifest(finished_run)
-    assert parse_config(manifest.config) == config
+    assert parse_section(SynthesizeConfig, manifest.config) == config
     assert (manifest.counts.attempted, manifest.counts.kept, manifest.counts.failed) == (25, 21, 4)
     assert sum(manifest.counts.by_category.values()) == 21
     assert manifest.counts.by_reason == {"call_failed": 4}

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from magnet_ray.config import SynthesizeConfig, config_differences, config_values, describe_keys, load_config, parse_config
+from magnet_ray.config import SynthesizeConfig, load_config
 from magnet_ray.errors import ConfigError
+from magnet_ray.sections import describe_section, parse_section, section_differences, section_values
 
 CONFIGS = sorted((Path(__file__).parent.parent / "jobs" / "configs").glob("*.yaml"))
 
@@ -119,10 +120,10 @@ def test_the_published_configurations_load(file: Path) -> None:
 
 def test_the_default_file_says_every_key_with_its_default() -> None:
     file = next(file for file in CONFIGS if file.name == "synthesize.yaml")
-    assert load_config(file) == load_config()
-    assert config_values(load_config()) == config_values(parse_config(yaml.safe_load(file.read_text(encoding="utf-8"))))
-    written = set(_dotted(yaml.safe_load(file.read_text(encoding="utf-8"))))
-    assert written == {key for key, _, _ in describe_keys()}
+    tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert load_config(file) == load_config() == parse_section(SynthesizeConfig, tree)
+    written = set(_dotted(tree))
+    assert written == {key for key, _, _ in describe_section(SynthesizeConfig)}
 
 
 def _dotted(tree: dict[str, object], prefix: str = "") -> list[str]:
@@ -134,7 +135,7 @@ def _dotted(tree: dict[str, object], prefix: str = "") -> list[str]:
 
 def test_a_configuration_survives_plain_values_and_pickling() -> None:
     config = load_config(sets=["tools.distractors=[1, 2]", "ray.address=auto", "ops.split.enabled=false"])
-    assert parse_config(config_values(config)) == config
+    assert parse_section(SynthesizeConfig, section_values(config)) == config
     assert pickle.loads(pickle.dumps(config)) == config
 
 
@@ -145,16 +146,16 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 def test_every_key_has_a_meaning() -> None:
-    assert all(meaning.endswith((".", "model.")) for _, _, meaning in describe_keys())
-    assert len(describe_keys()) > 30
+    assert all(meaning.endswith((".", "model.")) for _, _, meaning in describe_section(SynthesizeConfig))
+    assert len(describe_section(SynthesizeConfig)) > 30
 
 
 def test_only_keys_that_change_rows_count_as_differences() -> None:
     first = load_config()
-    assert config_differences(first, first) == ()
-    assert config_differences(first, load_config(sets=["ray.num_cpus=4", "ray.address=auto", "failure_budget=0.9"])) == ()
+    assert section_differences(first, first) == ()
+    assert section_differences(first, load_config(sets=["ray.num_cpus=4", "ray.address=auto", "failure_budget=0.9"])) == ()
     other = load_config(sets=["seed=2", "ops.merge.enabled=false", "ray.shard_size=7", "sources=[bfcl]"])
-    assert set(config_differences(first, other)) == {"seed", "ops.merge.enabled", "ray.shard_size", "sources"}
+    assert set(section_differences(first, other)) == {"seed", "ops.merge.enabled", "ray.shard_size", "sources"}
 
 
 def test_the_mix_has_the_names_that_the_mixer_takes() -> None:

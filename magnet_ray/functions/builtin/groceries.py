@@ -601,7 +601,7 @@ class Groceries(Domain):
         asks=(
             "put {quantity} of {product} into {basket}",
             "add {product} to {basket}[, {quantity} in all]",
-            "drop {quantity} of {product} in {basket}",
+            "pop {quantity} of {product} into {basket}",
             "make room for {product} in {basket}[, {quantity} to be precise]",
             "stock {basket} with {product}[, {quantity} in all]",
         ),
