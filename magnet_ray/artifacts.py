@@ -14,75 +14,88 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from magnet_ray.atomic_files import FileLock, checksum, read_json, take_lock, write_json, write_table
-from magnet_ray.config import SynthesizeConfig
+from magnet_ray.atomic_files import FileLock, read_json, take_lock, write_json, write_table
+from magnet_ray.config import DistillConfig, SynthesizeConfig
 from magnet_ray.errors import ConfigError, RunError
-from magnet_ray.rows import FAILURE_SCHEMA, TRAJECTORY_SCHEMA, to_table
+from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE, Counts, Manifest, check_format
+from magnet_ray.rows import FAILURE_SCHEMA, record_schema, to_table
 from magnet_ray.sections import parse_section, section_differences, section_values
-from magnet_ray.table_files import ROWS_PER_GROUP, DataFile, Record, batched, read_records, read_table, rows_in, write_tables
-from magnet_ray.types import Failure, Trajectory
+from magnet_ray.table_files import ROWS_PER_GROUP, batched, noted, read_records, read_table, rows_in, with_note, write_tables
+from magnet_ray.types import Failure, PreferencePair, Trajectory
 
-FORMAT = 1
-"""Version of the layout; another version is neither read nor resumed."""
-
-RUN_FILE, MANIFEST_FILE, LOCK_FILE = "run.json", "manifest.json", "lock"
+LOCK_FILE = "lock"
 BENCHMARK_SOURCES = ("bfcl",)
 PACKAGES = ("magnet_ray", "ray", "pyarrow", "numpy", "networkx", "pydantic", "datasketch", "jsonschema_rs", "bfcl_eval")
 
 
-class Counts(BaseModel):
-    """What became of the paths."""
-
-    model_config = ConfigDict(frozen=True)
-
-    attempted: int = Field(description="Paths attempted.")
-    kept: int = Field(description="Trajectories written.")
-    failed: int = Field(description="Failures written; attempted = kept + failed.")
-    by_category: dict[str, int] = Field(description="Trajectories of each category.")
-    by_reason: dict[str, int] = Field(description="Failures of each reason.")
+Config = TypeVar("Config", SynthesizeConfig, DistillConfig)
+Rows = Sequence[Trajectory] | Sequence[PreferencePair]
 
 
-class Manifest(BaseModel):
-    """`manifest.json`: what a finished run is and how it was made."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a kind of job writes."""
 
-    model_config = ConfigDict(frozen=True)
-
-    format: int = Field(description="Version of the layout.")
-    kind: str = Field(description="Job that made it: `synthesize`.")
-    config: dict[str, Any] = Field(description="Whole configuration, as `parse_section` reads it; holds the seed.")
-    sources: list[str] = Field(description="Sources of functions.")
-    pool: str = Field(description="Fingerprint of the function pool; empty when the job gave none.")
-    benchmark_environments: bool = Field(description="Whether functions of a benchmark were among the sources.")
-    counts: Counts = Field(description="What became of the paths.")
-    statistics: dict[str, Any] = Field(description="Further figures that the job reports.")
-    versions: dict[str, str] = Field(description="Versions of the packages that can change rows.")
-    python: str = Field(description="Version of Python.")
-    platform: str = Field(description="Operating system and processor.")
-    finished: str = Field(description="When it was finished (ISO 8601, UTC).")
-    seconds: float = Field(description="Seconds taken by the process that finished it.")
-    files: list[DataFile] = Field(description="Table files with their checksums.")
+    kind: str
+    """Name of the job."""
+    records: type
+    """Record of a row."""
+    part: str
+    """Name of the table."""
+    unit: str
+    """Column that names what a row was made from: every unit gives rows or a failure."""
 
 
-class RunDirectory:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What the rows of a run come from."""
+
+    sources: Sequence[str]
+    """Sources of functions."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Prompt file -> content hash, where a model was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a job counted beside its rows."""
+
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    """Further figures."""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    """Requests and tokens of each role that a model played."""
+
+
+JOBS: Mapping[type, Job] = {
+    SynthesizeConfig: Job(kind="synthesize", records=Trajectory, part="trajectories", unit="id"),
+    DistillConfig: Job(kind="distill", records=PreferencePair, part="pairs", unit="path_id"),
+}
+
+
+class RunDirectory(Generic[Config]):
     """A run being made. Use it as a context manager: leaving it releases the lock and keeps the shards."""
 
-    def __init__(self, path: Path, config: SynthesizeConfig, lock: FileLock) -> None:
-        self.path, self.config = path, config
+    def __init__(self, path: Path, config: Config, total: int, lock: FileLock) -> None:
+        self.path, self.total = path, total
+        self.config: Config = config
+        self.job = JOBS[type(config)]
         self._lock = lock
         self._started = time.monotonic()
 
     @classmethod
-    def open(cls, path: Path | str, config: SynthesizeConfig, *, resume: bool = False) -> RunDirectory:
+    def open(cls, path: Path | str, config: Config, *, resume: bool = False, total: int | None = None) -> RunDirectory[Config]:
         """Start a run in an empty or new directory, or go on with an unfinished one when `resume` is set.
+
+        `total` is the number of units (paths, or rows to distil) where the configuration does not say it.
 
         Raises:
             RunError: the directory is in use, not empty, not a run, finished, or of another configuration or version.
@@ -100,14 +113,13 @@ class RunDirectory:
             if (path / RUN_FILE).exists():
                 _check_resumable(path, config)
             else:
-                write_json(
-                    path / RUN_FILE, {"format": FORMAT, "kind": "synthesize", "config": section_values(config), "versions": _versions()}
-                )
+                kind = JOBS[type(config)].kind
+                write_json(path / RUN_FILE, {"format": FORMAT, "kind": kind, "config": section_values(config), "versions": _versions()})
             _remove_leftovers(path)
         except BaseException:
             lock.release()
             raise
-        return cls(path, config, lock)
+        return cls(path, config, total if total is not None else config.num or 0, lock)
 
     def __enter__(self) -> Self:
         return self
@@ -131,12 +143,13 @@ class RunDirectory:
     @property
     def shards(self) -> int:
         """How many shards the run has in all."""
-        return -(-self.config.num // self.config.ray.shard_size)
+        size: int = self.config.ray.shard_size
+        return -(-self.total // size)
 
     def paths_of(self, shard: int) -> range:
         """Indices of the paths in a shard."""
         size = self.config.ray.shard_size
-        return range(shard * size, min((shard + 1) * size, self.config.num))
+        return range(shard * size, min((shard + 1) * size, self.total))
 
     def claim_pool(self, fingerprint: str) -> None:
         """Note the functions that this run uses, or compare them with those it began with.
@@ -165,17 +178,9 @@ class RunDirectory:
                 shard_files(self.path, shard)[0].unlink(missing_ok=True)
         return frozenset(finished)
 
-    def write_shard(self, shard: int, trajectories: Sequence[Trajectory], failures: Sequence[Failure]) -> None:
+    def write_shard(self, shard: int, rows: Rows, failures: Sequence[Failure]) -> None:
         """Write a shard; see the function of the same name, which a worker without this object can call."""
-        write_shard(self.path, shard, self.paths_of(shard), trajectories, failures)
-
-    def read_shard(self, shard: int) -> tuple[tuple[Trajectory, ...], tuple[Failure, ...]]:
-        """The trajectories and failures of a finished shard, by path index.
-
-        Raises:
-            RunError: the shard is missing or damaged.
-        """
-        return read_shard(self.path, shard)
+        write_shard(self.path, shard, self.paths_of(shard), to_table(self.job.records, rows), failures)
 
     def read_table(self, shard: int) -> pa.Table:
         """The trajectories of a finished shard as a table, by path index.
@@ -195,46 +200,46 @@ class RunDirectory:
 
     def finish(
         self,
-        trajectories: Iterable[pa.Table],
+        rows: Iterable[pa.Table],
         failures: Iterable[Failure],
-        statistics: Callable[[], Mapping[str, Any]] = dict,
+        origin: Origin,
+        figures: Callable[[], Figures] = Figures,
         before_manifest: Callable[[Manifest], object] | None = None,
     ) -> Manifest:
         """Write the final tables and then the manifest; both streams come by path index. Removes the shards.
 
-        `trajectories`, in tables of any size, is read to its end before `failures`, and no more than one row group and
-        one table are held in memory.
-        `statistics` is called when all rows have gone by, `before_manifest` when the tables are written.
+        `rows`, in tables of any size, is read to its end before `failures`, and no more than one row group and one table
+        are held in memory.
+        `figures` is called when all rows have gone by, `before_manifest` when the tables are written.
 
         Raises:
-            RunError: the rows kept and the failures are not as many as the paths attempted.
+            RunError: what the rows were made from and the failures are not as many as the units attempted.
         """
-        kept, failed = Counter[str](), Counter[str]()
-        files = write_tables(_counted(trajectories, "category", kept), TRAJECTORY_SCHEMA, self.path / "trajectories")
+        kept, failed = Tally("category", self.job.unit), Tally("reason", "id")
+        files = write_tables(kept.passing(rows), record_schema(self.job.records), self.path / self.job.part)
         tables = (to_table(Failure, chunk) for chunk in batched(failures, ROWS_PER_GROUP))
-        files += write_tables(_counted(tables, "reason", failed), FAILURE_SCHEMA, self.path / "failures")
-        if kept.total() + failed.total() != self.config.num:
-            raise RunError(
-                f"rows were lost in {self.path}",
-                f"{kept.total()} kept + {failed.total()} failed",
-                f"{self.config.num} paths",
-                "please report it",
-            )
+        files += write_tables(failed.passing(tables), FAILURE_SCHEMA, self.path / "failures")
+        if kept.units + failed.units != self.total:
+            got = f"{kept.units} kept + {failed.units} failed"
+            raise RunError(f"rows were lost in {self.path}", got, f"{self.total} paths", "please report it")
+        gathered = figures()
         manifest = Manifest(
             format=FORMAT,
-            kind="synthesize",
+            kind=self.job.kind,
             config=section_values(self.config),
-            sources=list(self.config.sources),
+            sources=list(origin.sources),
             pool=read_json(self.path / RUN_FILE).get("pool", ""),
-            benchmark_environments=any(source.partition(":")[0] in BENCHMARK_SOURCES for source in self.config.sources),
+            benchmark_environments=any(source.partition(":")[0] in BENCHMARK_SOURCES for source in origin.sources),
             counts=Counts(
-                attempted=self.config.num,
-                kept=kept.total(),
-                failed=failed.total(),
-                by_category=dict(sorted(kept.items())),
-                by_reason=dict(sorted(failed.items())),
+                attempted=self.total,
+                kept=kept.counts.total(),
+                failed=failed.units,
+                by_category=dict(sorted(kept.counts.items())),
+                by_reason=dict(sorted(failed.counts.items())),
             ),
-            statistics=dict(statistics()),
+            statistics=dict(gathered.statistics),
+            usage=dict(gathered.usage),
+            prompts=dict(origin.prompts),
             versions=_versions(),
             python=platform.python_version(),
             platform=f"{platform.system()} {platform.machine()}",
@@ -249,100 +254,50 @@ class RunDirectory:
         return manifest
 
 
+class Tally:
+    """Counts the rows of tables that go by, and the units that they were made from."""
+
+    def __init__(self, column: str, unit: str) -> None:
+        self._column, self._unit = column, unit
+        self._last = ""
+        self.counts: Counter[str] = Counter()
+        self.units = 0
+
+    def passing(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The same tables. Rows of one unit stand together."""
+        for table in tables:
+            self.counts.update(table.column(self._column).to_pylist())
+            for unit in table.column(self._unit).to_pylist():
+                self.units += unit != self._last
+                self._last = unit
+            yield table
+
+
 def shard_files(directory: Path, shard: int) -> tuple[Path, Path]:
-    """The files of a shard: trajectories, failures."""
+    """The files of a shard: rows, failures."""
     return directory / "shards" / f"{shard:05d}.parquet", directory / "shards" / f"{shard:05d}.failures.parquet"
 
 
-def read_shard(directory: Path, shard: int) -> tuple[tuple[Trajectory, ...], tuple[Failure, ...]]:
-    """The trajectories and failures of a finished shard, by path index.
-
-    Raises:
-        RunError: the shard is missing or damaged.
-    """
-    trajectories, failures = shard_files(directory, shard)
-    return tuple(read_records(Trajectory, trajectories)), tuple(read_records(Failure, failures))
-
-
 def is_whole(directory: Path, shard: int, paths: int) -> bool:
-    """Whether a shard of so many paths is on disk, every path once."""
-    trajectories, failures = shard_files(directory, shard)
-    return trajectories.exists() and rows_in(trajectories) + rows_in(failures) == paths
+    """Whether a shard made from so many paths is on disk."""
+    rows, failures = shard_files(directory, shard)
+    return noted(rows) == {"units": paths, "failures": rows_in(failures)}
 
 
-def write_shard(directory: Path, shard: int, paths: range, trajectories: Sequence[Trajectory], failures: Sequence[Failure]) -> None:
-    """Write a shard so that it is whole or absent: the file of trajectories comes last and says that it is done.
+def write_shard(directory: Path, shard: int, paths: range, rows: pa.Table, failures: Sequence[Failure]) -> None:
+    """Write a shard so that it is whole or absent: the file of rows comes last and says that it is done.
 
     Raises:
         RunError: the disk refused.
-        ValueError: a path of the shard is missing, or one is there twice.
+        ValueError: a path of the shard is missing, or one gave both rows and a failure.
     """
-    indices = sorted([row.index for row in trajectories] + [row.index for row in failures])
-    if indices != list(paths):
+    ids = rows.column("id").to_pylist()
+    indices = sorted([*set(rows.column("index").to_pylist()), *(row.index for row in failures)])
+    if indices != list(paths) or len(set(ids)) != len(ids):
         raise ValueError(f"shard {shard} must hold the paths {paths.start} to {paths.stop - 1} once each, got {indices[:20]}")
     done, failed = shard_files(directory, shard)
     write_table(failed, to_table(Failure, sorted(failures, key=lambda row: row.index)))
-    write_table(done, to_table(Trajectory, sorted(trajectories, key=lambda row: row.index)))
-
-
-def _counted(tables: Iterable[pa.Table], column: str, counts: Counter[str]) -> Iterator[pa.Table]:
-    for table in tables:
-        counts.update(table.column(column).to_pylist())
-        yield table
-
-
-def read_manifest(directory: Path | str) -> Manifest:
-    """The manifest of a finished run.
-
-    Raises:
-        RunError: there is no run, it is unfinished, or its manifest cannot be used.
-    """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise RunError(f"{directory} is not a directory", fix="name a run made by magnet synthesize")
-    if not (directory / MANIFEST_FILE).exists():
-        if (directory / RUN_FILE).exists():
-            raise RunError(f"the run in {directory} is not finished", fix="finish it: magnet synthesize --resume with the same options")
-        raise RunError(f"{directory} holds no run", expected=MANIFEST_FILE, fix="name a run made by magnet synthesize")
-    values = read_json(directory / MANIFEST_FILE)
-    _check_format(directory, values)
-    try:
-        return Manifest.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise RunError(f"{directory / MANIFEST_FILE} is damaged", f"{key}: {first['msg']}", fix="make the run again") from None
-
-
-def read_trajectories(directory: Path | str, *, checksums: bool = False) -> Iterator[Trajectory]:
-    """The trajectories of a finished run, by path index, a row group in memory at a time.
-
-    Raises:
-        RunError: at once when the run is unfinished or a file is missing, cut short or (with `checksums`) changed.
-    """
-    return _read_run(Trajectory, Path(directory), "trajectories", checksums)
-
-
-def read_failures(directory: Path | str, *, checksums: bool = False) -> Iterator[Failure]:
-    """The failures of a finished run, by path index; as `read_trajectories`."""
-    return _read_run(Failure, Path(directory), "failures", checksums)
-
-
-def _read_run(record_type: type[Record], directory: Path, part: str, checksums: bool) -> Iterator[Record]:
-    files = [file for file in read_manifest(directory).files if file.path.startswith(f"{part}/")]
-    for file in files:
-        _check_file(directory / file.path, file, checksums)
-    return (record for file in files for record in read_records(record_type, directory / file.path))
-
-
-def _check_file(path: Path, file: DataFile, compare: bool) -> None:
-    again = "restore the file or make the run again"
-    if not path.is_file():
-        raise RunError(f"{path} is missing", fix=again)
-    if path.stat().st_size != file.bytes:
-        raise RunError(f"{path} is damaged", f"{path.stat().st_size} bytes", f"{file.bytes} bytes", again)
-    if compare and checksum(path) != file.sha256:
-        raise RunError(f"{path} has changed since the run was finished", expected=f"SHA-256 {file.sha256[:12]}…", fix=again)
+    write_table(done, with_note(rows.sort_by("index"), {"units": len(paths), "failures": len(failures)}))
 
 
 def _versions() -> dict[str, str]:
@@ -353,16 +308,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _check_format(directory: Path, values: Mapping[str, Any]) -> None:
-    if values.get("format") != FORMAT:
-        raise RunError(
-            f"the run in {directory} was made by another version of this package",
-            f"format {values.get('format')}",
-            f"format {FORMAT}",
-            "use that version, or start anew in another directory",
-        )
 
 
 def _check_place(path: Path, resume: bool) -> None:
@@ -386,12 +331,15 @@ def _check_place(path: Path, resume: bool) -> None:
         )
 
 
-def _check_resumable(path: Path, config: SynthesizeConfig) -> None:
+def _check_resumable(path: Path, config: SynthesizeConfig | DistillConfig) -> None:
     """Refuse to resume a run of another configuration, format or version."""
     run = read_json(path / RUN_FILE)
-    _check_format(path, run)
+    check_format(path, run)
+    kind = JOBS[type(config)].kind
+    if run.get("kind") != kind:
+        raise RunError(f"{path} holds a run of magnet {run.get('kind')}", expected=f"one of magnet {kind}", fix="choose another --out")
     try:
-        began_with = parse_section(SynthesizeConfig, run.get("config", {}))
+        began_with = parse_section(type(config), run.get("config", {}))
     except ConfigError as error:
         raise RunError(f"{path / RUN_FILE} is damaged: {error}", fix="start anew in another --out") from None
     if differences := section_differences(began_with, config):
@@ -416,5 +364,5 @@ def _remove_leftovers(path: Path) -> None:
     """Remove what a killed driver or worker left half-written."""
     for temporary in (*path.glob(".*.tmp"), *path.glob("shards/.*.tmp")):
         temporary.unlink(missing_ok=True)
-    for part in ("trajectories", "failures"):
+    for part in ("failures", *(job.part for job in JOBS.values())):
         shutil.rmtree(path / part, ignore_errors=True)

@@ -75,9 +75,9 @@ def quickstart(
     200 paths over the built-in functions: no model, no network, under a minute. Running it again shows the same
     data set; a run that was interrupted goes on.
     """
-    from magnet_ray.artifacts import MANIFEST_FILE, RUN_FILE
     from magnet_ray.config import load_config
     from magnet_ray.datasets import write_sft_jsonl
+    from magnet_ray.finished_runs import MANIFEST_FILE, RUN_FILE
     from magnet_ray.inspection import show_run
     from magnet_ray.pipeline import synthesize as run_job
 

@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from magnet_ray.artifacts import Manifest
 from magnet_ray.atomic_files import write_atomically
+from magnet_ray.finished_runs import Manifest
 from magnet_ray.statistics import RunStatistics
 from magnet_ray.types import Category, Trajectory
 

@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-from magnet_ray.artifacts import read_trajectories
 from magnet_ray.atomic_files import write_atomically
 from magnet_ray.errors import RunError
+from magnet_ray.finished_runs import read_trajectories
 from magnet_ray.types import SftExample, Trajectory, compact
 
 Message = dict[str, Any]

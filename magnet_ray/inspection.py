@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from magnet_ray.artifacts import read_trajectories
 from magnet_ray.errors import RunError
+from magnet_ray.finished_runs import read_trajectories
 from magnet_ray.types import Category, Trajectory
 
 OUTPUT_WIDTH = 400

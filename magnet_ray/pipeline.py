@@ -24,12 +24,13 @@ import pyarrow.compute as pc
 import ray
 import ray.data
 
-from magnet_ray.artifacts import Manifest, RunDirectory, shard_files
+from magnet_ray.artifacts import Figures, Origin, RunDirectory, shard_files
 from magnet_ray.config import SynthesizeConfig
 from magnet_ray.data_card import Summary, write_card
 from magnet_ray.duplicates import PERMUTATIONS, Signature, near_duplicates
 from magnet_ray.environments.opening import environment_opener
 from magnet_ray.errors import JobFailed, RunError
+from magnet_ray.finished_runs import Manifest
 from magnet_ray.functions.pool import FunctionPool, save_pool
 from magnet_ray.graph import save_graph
 from magnet_ray.mix import category_of
@@ -127,7 +128,7 @@ def _quotas(config: SynthesizeConfig, recipe: Recipe) -> dict[str, int]:
 class Budget:
     """Counts failed paths of a run, and stops the job when there are too many."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory[SynthesizeConfig]) -> None:
         self._run = run
         self._examples: dict[str, str] = {}
         self.failed: Counter[str] = Counter()
@@ -156,7 +157,7 @@ class Budget:
 # Shards of rows, and what needs the whole run
 
 
-def make_shards(run: RunDirectory, recipe: Recipe, progress: Progress) -> Sketches:
+def make_shards(run: RunDirectory[SynthesizeConfig], recipe: Recipe, progress: Progress) -> Sketches:
     """Make and write the shards that are missing, and sketch all rows.
 
     Raises:
@@ -168,7 +169,7 @@ def make_shards(run: RunDirectory, recipe: Recipe, progress: Progress) -> Sketch
     settings = run.config.verification
     work = partial(work_shard, shared=[ray.put(recipe)], ngram=settings.ngram, threshold=settings.contamination)
     budget, nodes, sketches = Budget(run), Counter[str](), Sketches()
-    progress.start("making paths", run.config.num, sum(len(run.paths_of(shard)) for shard in finished))
+    progress.start("making paths", run.total, sum(len(run.paths_of(shard)) for shard in finished))
     for report in ray.data.from_items(items, override_num_blocks=_tasks(run)).map(work, num_cpus=1).iter_rows():
         _check_report(run, report)
         budget.spend(json.loads(report["failures"]))
@@ -182,14 +183,14 @@ def make_shards(run: RunDirectory, recipe: Recipe, progress: Progress) -> Sketch
     return sketches
 
 
-def _tasks(run: RunDirectory) -> int:
+def _tasks(run: RunDirectory[SynthesizeConfig]) -> int:
     """Into how many Ray tasks the shards go: enough to keep every CPU busy to the end, but none too short for its overhead."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     cpus = int(resources.get("CPU", 1))
-    return min(run.shards, max(TASKS_PER_CPU * cpus, -(-run.config.num // PATHS_PER_TASK)))
+    return min(run.shards, max(TASKS_PER_CPU * cpus, -(-run.total // PATHS_PER_TASK)))
 
 
-def _check_report(run: RunDirectory, report: Mapping[str, Any]) -> None:
+def _check_report(run: RunDirectory[SynthesizeConfig], report: Mapping[str, Any]) -> None:
     shared = "let --out be on storage that every node of the cluster shares"
     if report["refusal"]:
         raise RunError("a worker cannot write its shard", fix=f"{report['refusal']}; on a cluster, {shared}")
@@ -216,7 +217,7 @@ class Sketches:
         return near_duplicates(self._indices, np.concatenate(self._signatures), threshold) if self._indices else {}
 
 
-def find_removed(run: RunDirectory, sketches: Sketches) -> Removed:
+def find_removed(run: RunDirectory[SynthesizeConfig], sketches: Sketches) -> Removed:
     """Path indices of rows to remove, with the reason: overlaps with a benchmark, then near duplicates."""
     removed: Removed = {}
     for index in sketches.contaminated:
@@ -226,7 +227,7 @@ def find_removed(run: RunDirectory, sketches: Sketches) -> Removed:
     return removed
 
 
-def check_budget(run: RunDirectory, removed: Removed) -> None:
+def check_budget(run: RunDirectory[SynthesizeConfig], removed: Removed) -> None:
     """Count all failures of the run, those that the whole run shows included.
 
     Raises:
@@ -241,7 +242,7 @@ def check_budget(run: RunDirectory, removed: Removed) -> None:
 # Final tables
 
 
-def _finish(run: RunDirectory, recipe: Recipe, removed: Removed, progress: Progress, started: float) -> Summary:
+def _finish(run: RunDirectory[SynthesizeConfig], recipe: Recipe, removed: Removed, progress: Progress, started: float) -> Summary:
     """Write the tables, the card and then the manifest."""
     statistics, gone = RunStatistics(), list[Failure]()
 
@@ -251,15 +252,18 @@ def _finish(run: RunDirectory, recipe: Recipe, removed: Removed, progress: Progr
     manifest = run.finish(
         _kept(run, removed, gone, statistics, progress),
         _failed(run, gone),
-        lambda: _figures(recipe, statistics),
+        Origin(sources=run.config.sources),
+        lambda: Figures(statistics=_figures(recipe, statistics)),
         lambda manifest: write_card(summary(manifest), statistics),
     )
     return summary(manifest)
 
 
-def _kept(run: RunDirectory, removed: Removed, gone: list[Failure], statistics: RunStatistics, progress: Progress) -> Iterator[pa.Table]:
+def _kept(
+    run: RunDirectory[SynthesizeConfig], removed: Removed, gone: list[Failure], statistics: RunStatistics, progress: Progress
+) -> Iterator[pa.Table]:
     """The rows of all shards; those that are removed go into `gone` as failures."""
-    progress.start("writing rows", run.config.num, 0)
+    progress.start("writing rows", run.total, 0)
     for shard in range(run.shards):
         table = run.read_table(shard)
         removals = pa.array([index in removed for index in table.column("index").to_pylist()], pa.bool_())
@@ -270,7 +274,7 @@ def _kept(run: RunDirectory, removed: Removed, gone: list[Failure], statistics: 
         progress.advance(len(run.paths_of(shard)))
 
 
-def _failed(run: RunDirectory, gone: list[Failure]) -> Iterator[Failure]:
+def _failed(run: RunDirectory[SynthesizeConfig], gone: list[Failure]) -> Iterator[Failure]:
     """The failures of all shards and those of the whole run, by path index."""
     made = (failure for shard in range(run.shards) for failure in run.read_failures(shard))
     return heapq.merge(made, gone, key=lambda failure: failure.index)

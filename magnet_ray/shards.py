@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import ray
 
-from magnet_ray.artifacts import RunDirectory, is_whole, read_shard, write_shard
+from magnet_ray.artifacts import RunDirectory, is_whole, shard_files, write_shard
 from magnet_ray.duplicates import PERMUTATIONS, benchmark_index, conversation_text, signature, user_queries
 from magnet_ray.errors import RunError
+from magnet_ray.rows import to_table
 from magnet_ray.synthesis import Recipe, make_rows
+from magnet_ray.table_files import read_records
 from magnet_ray.types import Failure, Trajectory
 
 
-def shard_item(run: RunDirectory, shard: int, *, finished: bool) -> dict[str, Any]:
+def shard_item(run: RunDirectory[Any], shard: int, *, finished: bool) -> dict[str, Any]:
     """What a worker is told of a shard; `finished` when its rows are on disk."""
     paths = run.paths_of(shard)
     return {"directory": str(run.path.resolve()), "shard": shard, "start": paths.start, "stop": paths.stop, "finished": finished}
@@ -46,11 +48,12 @@ def work_shard(item: dict[str, Any], *, shared: Sequence[ray.ObjectRef[Recipe]],
     failures: Sequence[Failure]
     # A task that runs again, after its worker was lost, finds what it had written.
     if item["finished"] or is_whole(directory, item["shard"], len(indices)):
-        rows, failures = read_shard(directory, item["shard"])
+        done, failed = shard_files(directory, item["shard"])
+        rows, failures = tuple(read_records(Trajectory, done)), tuple(read_records(Failure, failed))
     else:
         rows, failures = make_rows(indices, _recipe(shared[0]))
         try:
-            write_shard(directory, item["shard"], indices, rows, failures)
+            write_shard(directory, item["shard"], indices, to_table(Trajectory, rows), failures)
         except RunError as error:
             refusal = str(error)
     return {

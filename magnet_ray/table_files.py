@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -34,16 +35,21 @@ class DataFile(BaseModel):
     sha256: str = Field(description="Hexadecimal SHA-256 of the file.")
 
 
-def read_records(record_type: type[Record], path: Path) -> Iterator[Record]:
-    """The records of a table file, a row group in memory at a time.
+def read_records(record_type: type[Record], path: Path, start: int = 0, stop: int = sys.maxsize) -> Iterator[Record]:
+    """The records of a table file at positions `start` to `stop`, a row group in memory at a time.
 
     Raises:
         RunError: the file is missing or damaged, or is a table of something else.
     """
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
-                yield from from_table(record_type, batch)
+            before = 0
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                first, last = max(0, start - before), min(rows, stop - before)
+                if first < last:
+                    yield from from_table(record_type, file.read_row_group(group).slice(first, last - first))
+                before += rows
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
 
@@ -55,7 +61,7 @@ def read_table(path: Path) -> pa.Table:
         RunError: the file is missing or damaged.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path).replace_schema_metadata(None)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
 
@@ -64,12 +70,30 @@ def _unreadable(path: Path, error: Exception) -> RunError:
     return RunError(f"{path} cannot be read", str(error), fix="restore the file or make the run again")
 
 
+_NOTE = b"note"
+
+
+def with_note(table: pa.Table, note: Mapping[str, int]) -> pa.Table:
+    """The table with a note that its file carries."""
+    return table.replace_schema_metadata({_NOTE: json.dumps(note)})
+
+
+def noted(path: Path) -> dict[str, int]:
+    """The note that a table file carries; empty when there is none, or the file is missing or damaged."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        return {}
+    note: dict[str, int] = json.loads(metadata.get(_NOTE, b"{}"))
+    return note
+
+
 def rows_in(path: Path) -> int:
-    """Rows of a table file; less than any shard has when it is missing or damaged."""
+    """Rows of a table file; -1 when it is missing or damaged."""
     try:
         rows: int = pq.read_metadata(path).num_rows
     except (OSError, pa.ArrowException):
-        return -sys.maxsize
+        return -1
     return rows
 
 

@@ -442,6 +442,8 @@ class PreferencePair:
     """Content hash of the pair."""
     path_id: str
     """Id of the trajectory that it was made from."""
+    index: int = 0
+    """Position of that trajectory in its run."""
     category: Category
     """Kind of conversation."""
     tools_chosen: str

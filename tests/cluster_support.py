@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 
-from magnet_ray.artifacts import read_failures, read_trajectories
+from magnet_ray.finished_runs import read_failures, read_trajectories
 from magnet_ray.rows import to_row
 from magnet_ray.types import Failure, Trajectory
 

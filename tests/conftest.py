@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from magnet_ray.artifacts import RunDirectory
+from magnet_ray.artifacts import Origin, RunDirectory
 from magnet_ray.config import SynthesizeConfig, load_config
-from magnet_ray.rows import to_table
 from magnet_ray.types import Category, Failure, FailureReason, Trajectory, compact
 
 # No test may reach for a hub.
@@ -106,8 +105,8 @@ def make_run(directory: Path, config: SynthesizeConfig) -> Path:
     with RunDirectory.open(directory, config) as run:
         for shard in range(run.shards):
             run.write_shard(shard, *sample_rows(run.paths_of(shard)))
-        shards = [run.read_shard(shard) for shard in range(run.shards)]
-        run.finish((to_table(Trajectory, kept) for kept, _ in shards), (row for _, failed in shards for row in failed))
+        failures = [failure for shard in range(run.shards) for failure in run.read_failures(shard)]
+        run.finish((run.read_table(shard) for shard in range(run.shards)), failures, Origin(sources=config.sources))
     return directory
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from magnet_ray.artifacts import RunDirectory, read_failures, read_manifest, read_trajectories, shard_files
+from magnet_ray.artifacts import Origin, RunDirectory, shard_files
 from magnet_ray.config import SynthesizeConfig, load_config
 from magnet_ray.errors import RunError
-from magnet_ray.rows import to_table
+from magnet_ray.finished_runs import read_failures, read_manifest, read_trajectories
+from magnet_ray.rows import from_table, to_table
 from magnet_ray.sections import parse_section
 from magnet_ray.types import Trajectory
 from tests.conftest import make_run, sample_failure, sample_rows, sample_trajectory
@@ -68,7 +69,7 @@ def test_the_files_do_not_depend_on_the_shards(tmp_path: Path) -> None:
 
 def test_a_run_without_rows_keeps_its_columns(tmp_path: Path) -> None:
     with RunDirectory.open(tmp_path / "run", load_config(overrides={"num": 2})) as run:
-        run.finish([], [sample_failure(0), sample_failure(1)])
+        run.finish([], [sample_failure(0), sample_failure(1)], Origin(sources=("builtin",)))
     assert list(read_trajectories(tmp_path / "run")) == []
     assert "messages" in pq.read_schema(tmp_path / "run" / "trajectories" / "part-00000.parquet").names
 
@@ -83,7 +84,7 @@ def test_large_runs_are_split_into_files(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_lost_rows_are_noticed(tmp_path: Path, config: SynthesizeConfig) -> None:
     with RunDirectory.open(tmp_path / "run", config) as run, pytest.raises(RunError, match="1 kept \\+ 0 failed"):
-        run.finish([to_table(Trajectory, [sample_trajectory(1)])], [])
+        run.finish([to_table(Trajectory, [sample_trajectory(1)])], [], Origin(sources=("builtin",)))
     with pytest.raises(RunError, match="is not finished"):
         read_manifest(tmp_path / "run")
 
@@ -109,8 +110,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, config: Synth
         assert not list(directory.rglob("*.tmp"))
         for shard in set(range(run.shards)) - run.finished_shards():
             run.write_shard(shard, *sample_rows(run.paths_of(shard)))
-        shards = [run.read_shard(shard) for shard in range(run.shards)]
-        run.finish((to_table(Trajectory, kept) for kept, _ in shards), (row for _, failed in shards for row in failed))
+        failures = [failure for shard in range(run.shards) for failure in run.read_failures(shard)]
+        run.finish((run.read_table(shard) for shard in range(run.shards)), failures, Origin(sources=config.sources))
     for part in ("trajectories", "failures"):
         name = f"{part}/part-00000.parquet"
         assert (directory / name).read_bytes() == (finished_run / name).read_bytes()
@@ -224,7 +225,7 @@ def no_counts(run: Path) -> None:
 
 BAD_RUNS: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing there": (shutil.rmtree, "is not a directory"),
-    "no manifest": (lambda run: (run / "manifest.json").unlink(), "is not finished; finish it: magnet synthesize --resume"),
+    "no manifest": (lambda run: (run / "manifest.json").unlink(), "is not finished; finish it: the same command with --resume"),
     "no run": (no_run, "holds no run"),
     "a broken manifest": (lambda run: (run / "manifest.json").write_text("{"), "manifest.json cannot be read"),
     "a list as manifest": (lambda run: (run / "manifest.json").write_text("[]"), "is not a JSON object"),
@@ -291,7 +292,8 @@ def test_a_driver_killed_while_it_writes_leaves_only_whole_shards(delay: float, 
         other.send_signal(signal.SIGKILL)
     with RunDirectory.open(tmp_path / "run", config, resume=True) as run:
         for shard in run.finished_shards():
-            assert [list(rows) for rows in run.read_shard(shard)] == list(sample_rows(run.paths_of(shard)))
+            kept = list(from_table(Trajectory, run.read_table(shard)))
+            assert [kept, list(run.read_failures(shard))] == list(sample_rows(run.paths_of(shard)))
         assert not list((tmp_path / "run").rglob("*.tmp"))
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from magnet_ray.artifacts import Manifest, read_manifest
 from magnet_ray.config import SynthesizeConfig
 from magnet_ray.data_card import Summary, render_markdown, write_card
+from magnet_ray.finished_runs import Manifest, read_manifest
 from magnet_ray.rows import to_table
 from magnet_ray.statistics import EXAMPLES, RunStatistics
 from magnet_ray.types import Category, Trajectory

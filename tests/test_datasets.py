@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from magnet_ray.artifacts import RunDirectory, read_trajectories
+from magnet_ray.artifacts import Origin, RunDirectory
 from magnet_ray.config import load_config
 from magnet_ray.datasets import sft_examples, write_prompt_completion, write_sft_jsonl, write_sharegpt
 from magnet_ray.errors import RunError
+from magnet_ray.finished_runs import read_trajectories
 from magnet_ray.rows import to_table
 from magnet_ray.types import Trajectory, compact
 from tests.conftest import call, sample_failure, sample_trajectory, tool
@@ -125,7 +126,7 @@ def test_a_file_that_cannot_be_written_is_refused(write: Callable[[Path, Path], 
 def run_of(directory: Path, rows: list[Trajectory]) -> Path:
     """A finished run of the given rows and one failure."""
     with RunDirectory.open(directory / "some", load_config(overrides={"num": len(rows) + 1})) as run:
-        run.finish([to_table(Trajectory, rows)], [sample_failure(99)])
+        run.finish([to_table(Trajectory, rows)], [sample_failure(99)], Origin(sources=("builtin",)))
     return directory / "some"
 
 

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "magnet_ray"
 
 LAYERS = (
     {"types", "errors", "at_once", "phrases", "wording", "json_paths", "lexicon", "field_kinds", "field_meanings"},
-    {"config", "sections", "rows", "atomic_files", "table_files", "artifacts", "render", "llm"},
+    {"config", "sections", "rows", "atomic_files", "table_files", "artifacts", "finished_runs", "render", "llm"},
     {"environments", "functions", "teacher", "values"},
     set[str](),  # the stages: every module that is named nowhere else
     {"pipeline", "ray_session", "shards", "training", "serving", "report", "inspection"},

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from magnet_ray.artifacts import read_manifest
 from magnet_ray.cli import DONE, USER_ERROR, run_command
+from magnet_ray.finished_runs import read_manifest
 from magnet_ray.progress import Progress
 from magnet_ray.types import Category
 from tests.cluster_support import ROOT, cluster_of, magnet, needs_proc, rows_by_id, started, wait_until

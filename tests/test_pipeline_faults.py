@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from magnet_ray.artifacts import read_manifest, read_trajectories
 from magnet_ray.cli import DONE, FAILED, INTERRUPTED, USER_ERROR
 from magnet_ray.errors import RunError
+from magnet_ray.finished_runs import read_manifest, read_trajectories
 from tests.cluster_support import Command, magnet, needs_proc, rows_by_id, shards_done, started, wait_until
 
 pytestmark = [pytest.mark.slow, needs_proc]

@@ -16,24 +16,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from magnet_ray.artifacts import RunDirectory
+from magnet_ray.artifacts import Origin, RunDirectory
 from magnet_ray.at_once import at_once
 from magnet_ray.config import SynthesizeConfig, load_config
 from magnet_ray.duplicates import benchmark_index, conversation_text, near_duplicates, signature, user_queries
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.functions.pool import build_pool
 from magnet_ray.graph import build_graph, verify_edges
-from magnet_ray.rows import to_table
+from magnet_ray.rows import from_table
 from magnet_ray.synthesis import Recipe, make_row, make_rows, prepare
 from magnet_ray.types import Trajectory
 
@@ -109,16 +110,20 @@ def _plain_loop(config: SynthesizeConfig, directory: Path) -> None:
         for shard in range(run.shards):
             run.write_shard(shard, *make_rows(run.paths_of(shard), recipe))
         removed = _duplicates(run, recipe, config)
-        kept = (to_table(Trajectory, [row for row in run.read_shard(shard)[0] if row.index not in removed]) for shard in range(run.shards))
-        failures = [failure for shard in range(run.shards) for failure in run.read_shard(shard)[1]]
-        run.finish(kept, [*failures, *removed.values()])
+        kept = (_without(run.read_table(shard), removed) for shard in range(run.shards))
+        failures = [failure for shard in range(run.shards) for failure in run.read_failures(shard)]
+        run.finish(kept, [*failures, *removed.values()], Origin(sources=config.sources))
 
 
-def _duplicates(run: RunDirectory, recipe: Recipe, config: SynthesizeConfig) -> dict[int, Any]:
+def _without(rows: pa.Table, removed: Container[int]) -> pa.Table:
+    return rows.filter(pa.array([index not in removed for index in rows.column("index").to_pylist()], pa.bool_()))
+
+
+def _duplicates(run: RunDirectory[SynthesizeConfig], recipe: Recipe, config: SynthesizeConfig) -> dict[int, Any]:
     from magnet_ray.types import Failure, FailureReason
 
     index = benchmark_index(config.verification.ngram, config.verification.contamination)
-    rows = [row for shard in range(run.shards) for row in run.read_shard(shard)[0]]
+    rows = [row for shard in range(run.shards) for row in from_table(Trajectory, run.read_table(shard))]
     for row in rows:
         if index:
             any(index.overlaps(query) for query in user_queries(row))
