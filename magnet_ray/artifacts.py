@@ -51,8 +51,10 @@ class Job:
     """Record of a row."""
     part: str
     """Name of the table."""
+    doing: str
+    """What the job says of its main stage."""
     unit: str
-    """Column that names what a row was made from: every unit gives rows or a failure."""
+    """Column that names the unit of a row: every unit gives rows or a failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,8 @@ class Figures:
 
 
 JOBS: Mapping[type, Job] = {
-    SynthesizeConfig: Job(kind="synthesize", records=Trajectory, part="trajectories", unit="id"),
-    DistillConfig: Job(kind="distill", records=PreferencePair, part="pairs", unit="path_id"),
+    SynthesizeConfig: Job(kind="synthesize", records=Trajectory, part="trajectories", doing="making paths", unit="id"),
+    DistillConfig: Job(kind="distill", records=PreferencePair, part="pairs", doing="making pairs", unit="path_id"),
 }
 
 

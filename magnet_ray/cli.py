@@ -211,6 +211,46 @@ def synthesize(
 
 
 @app.command()
+def distill(
+    run: Annotated[Path | None, _option("--run", help="A finished run of magnet synthesize.", metavar="DIR")] = None,
+    out: Annotated[Path | None, _option("--out", help="Directory to write.", metavar="DIR")] = None,
+    student: Annotated[
+        str | None, _option("--student", help="OpenAI-compatible endpoint of the student, such as http://host:8000/v1.", metavar="URL")
+    ] = None,
+    student_model: Annotated[str | None, _option("--student-model", help="Name of the student there.", metavar="NAME")] = None,
+    num: Annotated[int | None, _option("--num", help="Rows to use, all by default.", metavar="N")] = None,
+    seed: Annotated[int | None, _option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run of the same settings.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="Print every setting with its default, and stop.")] = False,
+) -> None:
+    """Turn conversations into preference pairs: the right continuation beside a wrong one.
+
+    \b
+    magnet distill --run runs/a --out runs/pairs                    # rules make the mistakes: no model needed
+    magnet distill --run runs/a --student http://localhost:8000/v1 --student-model NAME --out runs/pairs
+    magnet distill --run runs/a --config jobs/configs/distill.yaml --set rollouts=3 --out runs/pairs --resume
+
+    A student's wrong turns are found by executing its calls; a teacher, where one is configured, plays them out again
+    under a misleading hint. The chosen side of a pair passes the environment's check and the rejected side fails it.
+    """
+    from magnet_ray.config import DistillConfig
+    from magnet_ray.sections import describe_section, load_section
+
+    if keys:
+        _print_keys(describe_section(DistillConfig))
+        return
+    given = {"run": str(run) if run else None, "num": num, "seed": seed, "student.base_url": student, "student.name": student_model}
+    settings = load_section(DistillConfig, config, sets or (), given)
+    if out is None:
+        raise UserError("--out is missing", expected="the directory of the run", fix="such as --out runs/pairs")
+    from magnet_ray import distillation
+
+    _console().print(distillation.distill(settings, out, resume))
+
+
+@app.command()
 def inspect(
     run: RunArgument,
     id: Annotated[str | None, _option("--id", help="Id of a conversation, or how it begins.")] = None,
@@ -277,7 +317,9 @@ def run_command(arguments: Sequence[str]) -> int:
         return _refuse(_usage_line(error), USER_ERROR)
     except KeyboardInterrupt:
         again = shlex.join(["magnet", *(word for word in arguments if word != "--resume"), "--resume"])
-        return _refuse(f"interrupted; go on with: {again}" if arguments[:1] == ["synthesize"] else "interrupted", INTERRUPTED)
+        return _refuse(
+            f"interrupted; go on with: {again}" if arguments[:1] in (["synthesize"], ["distill"]) else "interrupted", INTERRUPTED
+        )
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -162,7 +162,7 @@ class RolesConfig(Section):
     back_translator: RoleConfig | None = Field(default=None, description="Writes what the user says.")
     forth_translator: RoleConfig | None = Field(default=None, description="Fills in the calls from what the user says.")
     responder: RoleConfig | None = Field(default=None, description="Plays the assistant.")
-    error_judge: RoleConfig | None = Field(default=None, description="Finds what is wrong with a turn.")
+    error_judge: RoleConfig | None = Field(default=None, description="Reads closing messages; null: rules alone do.")
 
 
 class RequestsConfig(Section):
@@ -300,6 +300,7 @@ class DistillConfig(Section):
     max_rounds: int = Field(default=8, ge=1, le=100, description="Rounds of calls that one turn may take.")
     hinted: bool = Field(default=True, description="Have the teacher's responder repeat the student's mistakes in its own words.")
     extent: Literal["turn", "trajectory"] = Field(default="trajectory", description="How far the rejected side goes.")
+    fill: bool = Field(default=False, description="Have rules make the kinds of mistakes that the student did not make.")
     balance: bool = Field(default=True, description="Leave pairs out until the groups and the error types are in proportion.")
     mix: PairMixConfig = Field(default=PairMixConfig(), description="Weights of the groups of pairs.")
     teacher: TeacherConfig = Field(default=TeacherConfig(), description="Who plays the responder and the error judge.")

@@ -81,22 +81,22 @@ def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
     if manifest.benchmark_environments:
         yield "**Functions of a benchmark's environments were used: a model trained on this must say so beside its score.**\n"
     yield "## Counts\n"
-    yield _table(("category", "rows"), [(category.value, counts.by_category.get(category.value, 0)) for category in Category])
+    yield markdown_table(("category", "rows"), [(category.value, counts.by_category.get(category.value, 0)) for category in Category])
     yield f"{counts.attempted} paths were attempted, {counts.kept} kept, {counts.failed} failed" + (":\n" if counts.failed else ".\n")
     if counts.failed:
-        yield _table(("reason", "paths"), _by_count(counts.by_reason))
+        yield markdown_table(("reason", "paths"), _by_count(counts.by_reason))
     yield "## Shape\n"
     yield _shape(figures)
     yield "Turns of the multi-turn categories:\n"
-    yield _chart(_merged(statistics.turns))
+    yield chart(_merged(statistics.turns))
     yield "Calls of the multi-turn categories:\n"
-    yield _chart(_merged(statistics.calls))
+    yield chart(_merged(statistics.calls))
     yield "Node operations (conversations with at least one):\n"
-    yield _chart(statistics.operations)
+    yield chart(statistics.operations)
     yield "Where arguments come from:\n"
-    yield _chart(statistics.arguments)
+    yield chart(statistics.arguments)
     yield "## Domains\n"
-    yield _chart(dict(statistics.domains.most_common(60)))
+    yield chart(dict(statistics.domains.most_common(60)))
     yield "## Text diversity of the queries\n"
     yield _diversity(figures["diversity"])
     yield "## Conversations\n"
@@ -119,7 +119,7 @@ def _shape(figures: Mapping[str, Any]) -> str:
         ("functions that were called", figures["functions_called"], ""),
         ("nested calls (not mentioned by the user)", figures["nested_calls"], ""),
     ]
-    return _table(("", "this run", "paper"), rows)
+    return markdown_table(("", "this run", "paper"), rows)
 
 
 def _diversity(figures: Mapping[str, Any]) -> str:
@@ -131,7 +131,7 @@ def _diversity(figures: Mapping[str, Any]) -> str:
         (f"commonest opening: “{figures['commonest_opening']}”", f"{figures['commonest_opening_share']:.2%}"),
         (f"commonest skeleton: “{figures['commonest_skeleton']}”", f"{figures['commonest_skeleton_share']:.2%}"),
     ]
-    return _table(("", ""), rows)
+    return markdown_table(("", ""), rows)
 
 
 def _merged(counters: Mapping[str, Counter[int]]) -> dict[int, int]:
@@ -141,7 +141,8 @@ def _merged(counters: Mapping[str, Counter[int]]) -> dict[int, int]:
     return dict(sorted(total.items()))
 
 
-def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+def markdown_table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
     lines = [_cells(head), "|" + "---|" * len(head), *(_cells(row) for row in rows)]
     return "\n".join(lines) + "\n"
 
@@ -150,7 +151,8 @@ def _cells(row: Sequence[object]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
 
 
-def _chart(counts: Mapping[Any, int]) -> str:
+def chart(counts: Mapping[Any, int]) -> str:
+    """Horizontal bars in a code block."""
     if not counts:
         return "none\n"
     most, width = max(counts.values()), max(len(str(name)) for name in counts)
@@ -159,9 +161,14 @@ def _chart(counts: Mapping[Any, int]) -> str:
 
 
 def render_markdown(row: Trajectory) -> str:
-    """A conversation as Markdown: what is said, and the calls with their outputs, shortened."""
+    """A conversation as Markdown."""
+    return render_messages(json.loads(row.messages))
+
+
+def render_messages(messages: Iterable[Mapping[str, Any]]) -> str:
+    """Chat messages as Markdown: what is said, and the calls with their outputs, shortened."""
     lines = []
-    for message in json.loads(row.messages):
+    for message in messages:
         if message["role"] == "tool":
             content = message["content"]
             lines.append(f"  - returned `{content if len(content) <= OUTPUT else content[:OUTPUT] + '…'}`")

@@ -14,42 +14,39 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import ray
-import ray.data
 
-from magnet_ray.artifacts import Figures, Origin, RunDirectory, shard_files
+from magnet_ray.artifacts import Figures, Origin, RunDirectory
 from magnet_ray.config import SynthesizeConfig
 from magnet_ray.data_card import Summary, write_card
 from magnet_ray.duplicates import PERMUTATIONS, Signature, near_duplicates
 from magnet_ray.environments.opening import environment_opener
-from magnet_ray.errors import JobFailed, RunError
 from magnet_ray.finished_runs import Manifest
 from magnet_ray.functions.pool import FunctionPool, save_pool
 from magnet_ray.graph import save_graph
 from magnet_ray.mix import category_of
+from magnet_ray.model_workers import ModelAccess
+from magnet_ray.path_maker import PathMaker
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.rows import from_table
-from magnet_ray.shards import by_reason, shard_item, work_shard
+from magnet_ray.shard_runs import FailureBudget, make_shards, used
+from magnet_ray.shards import by_reason
 from magnet_ray.statistics import RunStatistics
 from magnet_ray.synthesis import Recipe, prepare
+from magnet_ray.teacher.prompts import prompt_versions
 from magnet_ray.types import Failure, FailureReason, Trajectory
 
-PATHS_PER_TASK = 500
-"""Paths that one Ray task makes where there are enough: about a second and a half of work."""
-TASKS_PER_CPU = 8
-"""Tasks for each CPU, at least, so that the last ones end together."""
-TOP_REASONS = 5
-"""Reasons that the message of a failed job names."""
 SHOWN_FAILURES = 5
 """Functions left out of the pool that are named on stderr; the rest stand in the run's `pool/`."""
+
+RESPONSES = "responses"
+"""Directory of the response cache inside a run, unless the configuration names another."""
 
 Removed = dict[int, tuple[FailureReason, str]]
 """Path index -> why the second pass removes its row."""
@@ -78,8 +75,11 @@ def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) 
         save_pool(recipe.workshop.pool, run.path / "pool")
         save_graph(recipe.workshop.graph, run.path / "graph")
         _say_left_out(recipe.workshop.pool, run.path, progress)
+        maker = PathMaker(recipe=recipe, teacher=config.teacher, verification=config.verification)
+        sketches = Sketches()
         with cluster(config.ray, progress):
-            sketches = make_shards(run, recipe, progress)
+            for report in make_shards(run, maker, progress, model_access(run)):
+                sketches.add(report)
         removed = find_removed(run, sketches)
         check_budget(run, removed)
         return _finish(run, recipe, removed, progress, started)
@@ -90,6 +90,14 @@ def _say_left_out(pool: FunctionPool, directory: Path, progress: Progress) -> No
         progress.say(f"left out: {failure.id}: {failure.detail}")
     if len(pool.failures) > SHOWN_FAILURES:
         progress.say(f"left out: {len(pool.failures) - SHOWN_FAILURES} more, all in {directory}/pool")
+
+
+def model_access(run: RunDirectory[SynthesizeConfig]) -> ModelAccess | None:
+    """How the run reaches its models, or None when it asks none."""
+    teacher = run.config.teacher
+    if teacher.kind == "template":
+        return None
+    return ModelAccess(teacher=teacher, responses=Path(teacher.cache).resolve() if teacher.cache else run.path.resolve() / RESPONSES)
 
 
 def plan(config: SynthesizeConfig) -> str:
@@ -122,80 +130,7 @@ def _quotas(config: SynthesizeConfig, recipe: Recipe) -> dict[str, int]:
     return {name: round(count * config.num / sample) for name, count in counts.items()}
 
 
-# The failure budget
-
-
-class Budget:
-    """Counts failed paths of a run, and stops the job when there are too many."""
-
-    def __init__(self, run: RunDirectory[SynthesizeConfig]) -> None:
-        self._run = run
-        self._examples: dict[str, str] = {}
-        self.failed: Counter[str] = Counter()
-
-    def spend(self, failures: Mapping[str, Any]) -> None:
-        """Count failures: reason -> [count, the detail of one].
-
-        Raises:
-            JobFailed: more paths failed than the budget allows.
-        """
-        for reason, (count, example) in failures.items():
-            self.failed[reason] += count
-            self._examples.setdefault(reason, example)
-        config, total = self._run.config, self.failed.total()
-        if total <= config.failure_budget * config.num:
-            return
-        top = self.failed.most_common(TOP_REASONS)
-        raise JobFailed(
-            f"{total} of {config.num} paths failed, more than the budget of {config.failure_budget:.0%}: "
-            f"{', '.join(f'{count} {reason}' for reason, count in top)}; "
-            f"for example, {top[0][0]}: {self._examples[top[0][0]]}; "
-            f"all are in {self._run.path}/shards; raise failure_budget and go on with --resume"
-        )
-
-
-# Shards of rows, and what needs the whole run
-
-
-def make_shards(run: RunDirectory[SynthesizeConfig], recipe: Recipe, progress: Progress) -> Sketches:
-    """Make and write the shards that are missing, and sketch all rows.
-
-    Raises:
-        JobFailed: more paths failed than the budget allows.
-        RunError: a worker cannot write to the run directory, or writes to another one.
-    """
-    finished = run.finished_shards()
-    items = [shard_item(run, shard, finished=shard in finished) for shard in range(run.shards)]
-    settings = run.config.verification
-    work = partial(work_shard, shared=[ray.put(recipe)], ngram=settings.ngram, threshold=settings.contamination)
-    budget, nodes, sketches = Budget(run), Counter[str](), Sketches()
-    progress.start("making paths", run.total, sum(len(run.paths_of(shard)) for shard in finished))
-    for report in ray.data.from_items(items, override_num_blocks=_tasks(run)).map(work, num_cpus=1).iter_rows():
-        _check_report(run, report)
-        budget.spend(json.loads(report["failures"]))
-        sketches.add(report)
-        if not report["finished"]:
-            nodes[report["node"]] += 1
-            progress.advance(report["paths"], failed=budget.failed.total())
-    if len(nodes) > 1:
-        shares = ", ".join(str(count) for _, count in nodes.most_common())
-        progress.say(f"{nodes.total()} shards were made on {len(nodes)} nodes: {shares}")
-    return sketches
-
-
-def _tasks(run: RunDirectory[SynthesizeConfig]) -> int:
-    """Into how many Ray tasks the shards go: enough to keep every CPU busy to the end, but none too short for its overhead."""
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    cpus = int(resources.get("CPU", 1))
-    return min(run.shards, max(TASKS_PER_CPU * cpus, -(-run.total // PATHS_PER_TASK)))
-
-
-def _check_report(run: RunDirectory[SynthesizeConfig], report: Mapping[str, Any]) -> None:
-    shared = "let --out be on storage that every node of the cluster shares"
-    if report["refusal"]:
-        raise RunError("a worker cannot write its shard", fix=f"{report['refusal']}; on a cluster, {shared}")
-    if not shard_files(run.path, report["shard"])[0].exists():
-        raise RunError(f"a worker on another machine wrote shard {report['shard']} to a directory of its own", str(run.path), fix=shared)
+# What needs the whole run
 
 
 class Sketches:
@@ -207,7 +142,7 @@ class Sketches:
         self._signatures: list[Signature] = []
 
     def add(self, report: Mapping[str, Any]) -> None:
-        """Keep a shard's sketches (see `work_shard`)."""
+        """Keep a shard's sketches (see `PathMaker.sketch`)."""
         self.contaminated += json.loads(report["contaminated"])
         self._indices += json.loads(report["indices"])
         self._signatures.append(np.frombuffer(report["signatures"], dtype=np.uint32).reshape(-1, PERMUTATIONS))
@@ -233,7 +168,7 @@ def check_budget(run: RunDirectory[SynthesizeConfig], removed: Removed) -> None:
     Raises:
         JobFailed: more paths failed than the budget allows.
     """
-    budget = Budget(run)
+    budget = FailureBudget(run)
     for shard in range(run.shards):
         budget.spend(by_reason([(failure.reason.value, failure.detail) for failure in run.read_failures(shard)]))
     budget.spend(by_reason([(reason.value, detail) for reason, detail in removed.values()]))
@@ -252,8 +187,8 @@ def _finish(run: RunDirectory[SynthesizeConfig], recipe: Recipe, removed: Remove
     manifest = run.finish(
         _kept(run, removed, gone, statistics, progress),
         _failed(run, gone),
-        Origin(sources=run.config.sources),
-        lambda: Figures(statistics=_figures(recipe, statistics)),
+        Origin(sources=run.config.sources, prompts=prompt_versions() if run.config.teacher.kind != "template" else {}),
+        lambda: Figures(statistics=_figures(recipe, statistics), usage=used(run).as_json()),
         lambda manifest: write_card(summary(manifest), statistics),
     )
     return summary(manifest)

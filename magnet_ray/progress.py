@@ -32,7 +32,7 @@ class Progress:
             disable=not self._live,
         )
         self._task: TaskID | None = None
-        self._stage, self._total, self._done, self._before = "", 0, 0, 0
+        self._stage, self._total, self._done, self._before, self._said = "", 0, 0, 0, 0
         self._began = self._logged = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -48,7 +48,7 @@ class Progress:
 
     def start(self, stage: str, total: int, done: int) -> None:
         """Begin a stage of `total` units, of which `done` are done already."""
-        self._stage, self._total, self._done, self._before = stage, total, done, done
+        self._stage, self._total, self._done, self._before, self._said = stage, total, done, done, done
         self._began = self._logged = time.monotonic()
         self._task = self._bars.add_task(stage, total=total, completed=done, note="")
         if done:
@@ -56,19 +56,22 @@ class Progress:
 
     def advance(self, units: int, failed: int = 0) -> None:
         """Count units of the present stage, and show how many failed so far."""
-        self._done += units
-        if self._task is not None:
-            self._bars.update(self._task, completed=self._done, note=f"{failed} failed" if failed else "")
-        now = time.monotonic()
-        if not self._live and (now - self._logged >= LOG_SECONDS or self._done == self._total):
-            self._logged = now
-            self.say(self._line(now - self._began, failed))
+        self.show(self._done + units - self._before, failed)
 
-    def _line(self, seconds: float, failed: int) -> str:
+    def show(self, made: int, failed: int = 0, note: str = "") -> None:
+        """Show how many units of the present stage this process has made, how many of them failed, and a few words more."""
+        self._done = self._before + made
+        notes = [text for text in (f"{failed} failed" if failed else "", note) if text]
+        if self._task is not None:
+            self._bars.update(self._task, completed=self._done, note=", ".join(notes))
+        now = time.monotonic()
+        if not self._live and (now - self._logged >= LOG_SECONDS or self._done == self._total > self._said):
+            self._logged, self._said = now, self._done
+            self.say(self._line(now - self._began, notes))
+
+    def _line(self, seconds: float, notes: list[str]) -> str:
         left, made = self._total - self._done, self._done - self._before
-        parts = [f"{self._stage}: {self._done} of {self._total}", f"{seconds:.0f} s"]
-        if failed:
-            parts.insert(1, f"{failed} failed")
+        parts = [f"{self._stage}: {self._done} of {self._total}", *notes, f"{seconds:.0f} s"]
         if left and made:
             parts.append(f"about {seconds * left / made:.0f} s to go")
         return ", ".join(parts)

@@ -1,6 +1,7 @@
-"""What one worker does for one shard: make its rows or read those that an earlier run made, write them, and sketch them.
+"""What one worker does for one shard: make its rows or read those that an earlier run made, write them, and report.
 
-The report that goes back holds counts and sketches, never rows, so the driver's memory does not grow with what a row holds.
+A `Maker` knows how one unit of a job (a path to synthesise, a row to distil) becomes rows. The report that goes back
+holds counts and sketches, never rows, so the driver's memory does not grow with what a row holds.
 """
 
 from __future__ import annotations
@@ -8,19 +9,60 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self
 
-import numpy as np
 import ray
 
 from magnet_ray.artifacts import RunDirectory, is_whole, shard_files, write_shard
-from magnet_ray.duplicates import PERMUTATIONS, benchmark_index, conversation_text, signature, user_queries
+from magnet_ray.at_once import at_once
 from magnet_ray.errors import RunError
+from magnet_ray.llm.base import ChatModel
 from magnet_ray.rows import to_table
-from magnet_ray.synthesis import Recipe, make_rows
 from magnet_ray.table_files import read_records
 from magnet_ray.types import Failure, Trajectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What rows are made from."""
+
+    index: int
+    """Index of the path, or position of the row."""
+    id: str
+    """Id of the path: part of every request's key."""
+    row: Trajectory | None = None
+    """The row, where one is distilled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What became of units."""
+
+    rows: Sequence[Any] = ()
+    """Records of the job's table."""
+    failures: Sequence[Failure] = ()
+    """One for each unit without a row."""
+
+
+class Maker(Protocol):
+    """Makes the rows of a job; sent to every worker."""
+
+    record_type: ClassVar[type]
+    """Record of a row."""
+
+    def units(self, indices: range) -> Sequence[Unit]:
+        """What the rows of a shard are made from."""
+
+    async def make(self, unit: Unit) -> Made:
+        """The rows of one unit, or why there is none."""
+
+    def sketch(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """What the driver needs to know of a shard's rows to see the whole run: columns of its report."""
+
+    def with_models(self, models: ChatModel) -> Self:
+        """The same, asking these models."""
 
 
 def shard_item(run: RunDirectory[Any], shard: int, *, finished: bool) -> dict[str, Any]:
@@ -29,41 +71,68 @@ def shard_item(run: RunDirectory[Any], shard: int, *, finished: bool) -> dict[st
     return {"directory": str(run.path.resolve()), "shard": shard, "start": paths.start, "stop": paths.stop, "finished": finished}
 
 
-def work_shard(item: dict[str, Any], *, shared: Sequence[ray.ObjectRef[Recipe]], ngram: int, threshold: float) -> dict[str, Any]:
-    """Make (or read) a shard, and report on it.
+def work_shard(item: dict[str, Any], *, shared: Sequence[ray.ObjectRef[Maker]]) -> dict[str, Any]:
+    """Make (or read) a shard with a maker that waits for nothing, and report on it.
 
     Args:
         item: see `shard_item`.
-        shared: the recipe, inside a list so that Ray does not unpack it for every shard.
-        ngram: words in a row that count as contamination.
-        threshold: similarity to a test query that counts as contamination.
+        shared: the maker, inside a list so that Ray does not unpack it for every shard.
+
+    Returns:
+        See `report_of`.
+    """
+    maker = maker_of(shared[0])
+    made, refusal = known_shard(item, maker), ""
+    if made is None:
+        made = joined([at_once(maker.make(unit)) for unit in maker.units(indices_of(item))])
+        refusal = write_made(item, made, maker)
+    return report_of(item, made, maker, refusal=refusal)
+
+
+def indices_of(item: dict[str, Any]) -> range:
+    """The units of a shard."""
+    return range(item["start"], item["stop"])
+
+
+def joined(parts: Sequence[Made]) -> Made:
+    """What became of several units, in order."""
+    return Made(rows=[row for part in parts for row in part.rows], failures=[failure for part in parts for failure in part.failures])
+
+
+def known_shard(item: dict[str, Any], maker: Maker) -> Made | None:
+    """A shard that is on disk: of an earlier run, or of a task that lost its worker after it had written it."""
+    directory = Path(item["directory"])
+    if not item["finished"] and not is_whole(directory, item["shard"], len(indices_of(item))):
+        return None
+    rows, failures = shard_files(directory, item["shard"])
+    return Made(rows=tuple(read_records(maker.record_type, rows)), failures=tuple(read_records(Failure, failures)))
+
+
+def write_made(item: dict[str, Any], made: Made, maker: Maker) -> str:
+    """Write a shard; returns why it could not be written, or nothing."""
+    try:
+        write_shard(Path(item["directory"]), item["shard"], indices_of(item), to_table(maker.record_type, made.rows), made.failures)
+    except RunError as error:
+        return str(error)
+    return ""
+
+
+def report_of(item: dict[str, Any], made: Made, maker: Maker, *, refusal: str = "", stopped: str = "") -> dict[str, Any]:
+    """What goes back to the driver.
 
     Returns:
         `shard`, `paths`, `finished`, `node`; `refusal`: why the rows could not be written, which no retry would change;
-        `failures`: JSON text, see `by_reason`; `contaminated` and `indices`: JSON text, path indices of the rows that
-        overlap with a benchmark, and of the others; `signatures`: uint32 bytes, shape (indices, PERMUTATIONS).
+        `stopped`: why the shard was left unfinished; `failures`: JSON text, see `by_reason`; and the maker's sketch.
     """
-    directory, indices, refusal = Path(item["directory"]), range(item["start"], item["stop"]), ""
-    rows: Sequence[Trajectory]
-    failures: Sequence[Failure]
-    # A task that runs again, after its worker was lost, finds what it had written.
-    if item["finished"] or is_whole(directory, item["shard"], len(indices)):
-        done, failed = shard_files(directory, item["shard"])
-        rows, failures = tuple(read_records(Trajectory, done)), tuple(read_records(Failure, failed))
-    else:
-        rows, failures = make_rows(indices, _recipe(shared[0]))
-        try:
-            write_shard(directory, item["shard"], indices, to_table(Trajectory, rows), failures)
-        except RunError as error:
-            refusal = str(error)
     return {
         "shard": item["shard"],
-        "paths": len(indices),
+        "paths": len(indices_of(item)),
         "finished": item["finished"],
         "node": ray.get_runtime_context().get_node_id(),
         "refusal": refusal,
-        "failures": json.dumps(by_reason([(failure.reason.value, failure.detail) for failure in failures])),
-        **_sketch(rows, ngram, threshold),
+        "stopped": stopped,
+        "failures": json.dumps(by_reason([(failure.reason.value, failure.detail) for failure in made.failures])),
+        **maker.sketch(made.rows),
     }
 
 
@@ -73,26 +142,13 @@ def by_reason(failures: Sequence[tuple[str, str]]) -> dict[str, tuple[int, str]]
     return {reason: (count, examples[reason]) for reason, count in counts.items()}
 
 
-def _sketch(rows: Sequence[Trajectory], ngram: int, threshold: float) -> dict[str, Any]:
-    """Signatures of the rows, and which of them overlap with a benchmark's queries."""
-    index = benchmark_index(ngram, threshold)
-    bad = {row.index for row in rows if index and any(index.overlaps(query) for query in user_queries(row))}
-    kept = [row for row in rows if row.index not in bad]
-    signatures = np.stack([signature(conversation_text(row)) for row in kept]) if kept else np.zeros((0, PERMUTATIONS), dtype=np.uint32)
-    return {
-        "contaminated": json.dumps(sorted(bad)),
-        "indices": json.dumps([row.index for row in kept]),
-        "signatures": signatures.tobytes(),
-    }
+_MAKERS: dict[str, Maker] = {}
 
 
-_RECIPES: dict[str, Recipe] = {}
-
-
-def _recipe(reference: ray.ObjectRef[Recipe]) -> Recipe:
-    """The recipe, fetched once for each worker process, so that what it caches lives on between shards."""
+def maker_of(reference: ray.ObjectRef[Maker]) -> Maker:
+    """The maker, fetched once for each worker process, so that what it caches lives on between shards."""
     key = reference.hex()
-    if key not in _RECIPES:
-        _RECIPES.clear()
-        _RECIPES[key] = ray.get(reference)
-    return _RECIPES[key]
+    if key not in _MAKERS:
+        _MAKERS.clear()
+        _MAKERS[key] = ray.get(reference)
+    return _MAKERS[key]

@@ -7,19 +7,28 @@ A path is a function of (configuration, index) alone, so any worker can make any
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from magnet_ray.at_once import at_once
-from magnet_ray.config import SynthesizeConfig
+from magnet_ray.config import SynthesizeConfig, TeacherConfig
 from magnet_ray.environments.base import OpenEnvironment
 from magnet_ray.errors import Rejected, SourceError, boundary
 from magnet_ray.functions.observation import observe_pool
 from magnet_ray.functions.pool import FunctionPool, build_pool
 from magnet_ray.graph import FunctionGraph, build_graph, verify_edges
 from magnet_ray.judge import SchemaJudge
+from magnet_ray.llm.base import ChatModel
 from magnet_ray.mix import MixWeights, category_of
 from magnet_ray.paths import PathSettings, path_id, sample_path
+from magnet_ray.rollouts.acceptance import SummaryJudge
+from magnet_ray.rollouts.positives import Positives, positive_row
+from magnet_ray.rollouts.rollout import World
+from magnet_ray.rollouts.summary_judge import ModelSummaryJudge
+from magnet_ray.teacher.base import Teacher
+from magnet_ray.teacher.language_model import LanguageModelTeacher
+from magnet_ray.teacher.split import SplitTeacher
 from magnet_ray.teacher.template import TemplateTeacher
 from magnet_ray.trajectories import build_trajectory
 from magnet_ray.translation import TranslationSettings, Workshop, translate
@@ -37,6 +46,8 @@ class Recipe:
     """Pool, graph, teacher and environments."""
     paths: PathSettings
     """How paths are sampled."""
+    act: Callable[[Trajectory], Awaitable[Trajectory]] | None = None
+    """Has a model act out a planned conversation (paper, section 3.4: context distillation); None keeps what was planned."""
 
     @property
     def fingerprint(self) -> str:
@@ -95,7 +106,11 @@ async def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
             translated = await translate(path, recipe.workshop)
             stage = "verification"
             verify(translated, recipe.workshop.pool, recipe.workshop.open_environment)
-            return build_trajectory(translated, recipe.workshop.pool)
+            row = build_trajectory(translated, recipe.workshop.pool)
+            if recipe.act is None:
+                return row
+            stage = "positives"
+            return await recipe.act(row)
     except Rejected as rejected:
         return Failure(
             id=path_id(recipe.seed, index),
@@ -106,6 +121,28 @@ async def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
             category=category_of(index, recipe.paths.mix).value,
             raw=rejected.raw,
         )
+
+
+def with_models(recipe: Recipe, models: ChatModel, config: TeacherConfig) -> Recipe:
+    """The recipe with a language model for its teacher, and hinted rollouts where the configuration wants them."""
+    words: Teacher = LanguageModelTeacher(model=models, reasks=config.requests.reasks, forth_check=config.forth_check)
+    if not config.positives.attempts:
+        return replace(recipe, workshop=replace(recipe.workshop, teacher=words))
+    teacher = SplitTeacher(user=words, assistant=recipe.workshop.teacher)
+    world = World(pool=recipe.workshop.pool, open_environment=recipe.workshop.open_environment)
+    positives = Positives(
+        models=models,
+        world=world,
+        attempts=config.positives.attempts,
+        max_rounds=config.positives.max_rounds,
+        judge=summary_judge(models, config),
+    )
+    return replace(recipe, workshop=replace(recipe.workshop, teacher=teacher), act=partial(positive_row, positives=positives))
+
+
+def summary_judge(models: ChatModel, config: TeacherConfig) -> SummaryJudge | None:
+    """A model that reads closing messages, where the configuration names one for it: it costs a request a turn."""
+    return ModelSummaryJudge(model=models, reasks=config.requests.reasks) if config.roles.error_judge else None
 
 
 def make_rows(indices: Iterable[int], recipe: Recipe) -> tuple[list[Trajectory], list[Failure]]:

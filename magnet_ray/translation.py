@@ -280,7 +280,7 @@ class _Translation:
         request = self._request(turn, calls, rng)
         words = await self.workshop.teacher.query(request)
         calls = nested_as_worded(calls, words.nested)
-        reply = await self.workshop.teacher.reply(replace(request, calls=calls))
+        reply = await self.workshop.teacher.reply(replace(request, calls=calls, query=words.text))
         executed = self._keep(turn, calls, [worded_origins(call, turn, span) for call, span in zip(calls, words.spans, strict=True)])
         return TranslatedTurn(query=words.text, calls=executed, reply=reply, steps=rounds(calls, turn))
 
@@ -300,11 +300,8 @@ class _Translation:
         request = self._request(turn, calls, rng)
         words = await self.workshop.teacher.query(request)
         missing = tuple(call.spec.name for call in calls)
-        return [
-            TranslatedTurn(
-                query=words.text, calls=(), reply=await self.workshop.teacher.decline(request), miss=Miss.FUNCTION, missing=missing
-            )
-        ]
+        declined = await self.workshop.teacher.decline(replace(request, query=words.text))
+        return [TranslatedTurn(query=words.text, calls=(), reply=declined, miss=Miss.FUNCTION, missing=missing)]
 
     async def _missing_function(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
         """A complete request without its function; the next turn brings the function and carries it out."""
@@ -313,7 +310,7 @@ class _Translation:
         request = self._request(turn + 1, calls, rng)
         words = await teacher.query(request)
         calls = nested_as_worded(calls, words.nested)
-        request = replace(request, calls=calls)
+        request = replace(request, calls=calls, query=words.text)
         missing = tuple(dict.fromkeys(call.spec.name for call in calls if call.spec.name in self.withheld))
         executed = self._keep(
             turn + 1, calls, [worded_origins(call, turn, span, late={}) for call, span in zip(calls, words.spans, strict=True)]
@@ -336,13 +333,14 @@ class _Translation:
         request = self._request(turn + 1, calls, rng, withheld)
         words = await teacher.query(request)
         calls = nested_as_worded(calls, words.nested)
-        request = replace(request, calls=calls)
+        request = replace(request, calls=calls, query=words.text)
         supplied = await teacher.supply(request)
+        completed = replace(request, query=f"{words.text} {supplied.text}")
         spans = zip(calls, words.spans, supplied.spans, strict=True)
         executed = self._keep(turn + 1, calls, [worded_origins(call, turn, span, late=late) for call, span, late in spans])
         return [
             TranslatedTurn(query=words.text, calls=(), reply=await teacher.clarify(request), miss=Miss.PARAMETER, missing=(withheld[1],)),
-            TranslatedTurn(query=supplied.text, calls=executed, reply=await teacher.reply(request), steps=rounds(calls, turn + 1)),
+            TranslatedTurn(query=supplied.text, calls=executed, reply=await teacher.reply(completed), steps=rounds(calls, turn + 1)),
         ]
 
     def _forgotten(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> tuple[int, str]:

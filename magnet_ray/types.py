@@ -114,7 +114,7 @@ class ErrorType(StrEnum):
     WRONG_SUMMARY = "wrong_summary"
     """The closing message says what no output holds, or leaves out what was asked for."""
     MISS_NOT_RECOGNISED = "miss_not_recognised"
-    """A function or a value was missing, and the assistant acted as if it were there."""
+    """Something was missing and the assistant acted as if it were there, or it did not see a function or value that was asked for."""
 
 
 class FailureReason(StrEnum):
@@ -146,6 +146,7 @@ class FailureReason(StrEnum):
     WRONG_SUMMARY = "wrong_summary"
     NOT_WRONG = "not_wrong"
     IMPLAUSIBLE = "implausible"
+    UNBALANCED = "unbalanced"
     NEAR_DUPLICATE = "near_duplicate"
     CONTAMINATED = "contaminated"
     UNEXPECTED = "unexpected"

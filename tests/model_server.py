@@ -15,7 +15,7 @@ import threading
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from random import Random
@@ -76,7 +76,7 @@ class Behaviour:
     """Seconds of a hang."""
     retry_after: str = "1"
     """Value of the Retry-After header."""
-    huge: int = 16 << 20
+    huge: int = 6 << 20
     """Characters of a huge output."""
     model: str = ""
     """The one model served, 404 for others; empty: any."""
@@ -130,7 +130,7 @@ class _House:
         return app
 
     async def report(self, request: web.Request) -> web.Response:
-        return web.Response(body=orjson.dumps(asdict(self.served)))
+        return web.Response(body=orjson.dumps({each.name: getattr(self.served, each.name) for each in fields(self.served)}))
 
     async def models(self, request: web.Request) -> web.Response:
         if refusal := self.refusal(request, self.behaviour.model):

@@ -22,13 +22,27 @@ LAYERS = (
     {"config", "sections", "rows", "atomic_files", "table_files", "artifacts", "finished_runs", "render", "llm"},
     {"environments", "functions", "teacher", "values"},
     set[str](),  # the stages: every module that is named nowhere else
-    {"pipeline", "ray_session", "shards", "training", "serving", "report", "inspection"},
+    {
+        "pipeline",
+        "ray_session",
+        "shards",
+        "shard_runs",
+        "path_maker",
+        "model_workers",
+        "scoreboard",
+        "distillation",
+        "pair_maker",
+        "training",
+        "serving",
+        "report",
+        "inspection",
+    },
     {"cli"},
 )
 STAGE_LAYER = 3
 STAGES = {"paths", "translation", "trajectories", "verification", "datasets"}
 """Stages of the pipeline: they meet in the record types."""
-MAY_IMPORT_RAY = {"pipeline", "ray_session", "shards", "training", "serving"}
+MAY_IMPORT_RAY = {"pipeline", "ray_session", "shards", "shard_runs", "model_workers", "scoreboard", "distillation", "training", "serving"}
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "vllm", "datasets"}
 MAY_BE_HEAVY = {"training", "serving", "render"}
 

@@ -57,6 +57,8 @@ class TurnRequest:
     """Source of this turn's choices."""
     withheld: tuple[int, str] | None = None
     """(call, parameter) whose value the user forgets to give."""
+    query: str = ""
+    """What the user said for these calls, for the words that come after it; empty while that is being worded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
