@@ -226,7 +226,7 @@ class TeacherConfig(Section):
         json_schema_extra={ROWS_UNCHANGED: True},
     )
     conversations: int = Field(
-        default=256,
+        default=512,
         ge=1,
         le=100_000,
         description="Conversations that one worker keeps in flight.",

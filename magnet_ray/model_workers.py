@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -19,6 +20,7 @@ import ray
 from ray.actor import ActorHandle
 
 from magnet_ray.config import RoleConfig, TeacherConfig
+from magnet_ray.conversations import Conversations, spare_the_collector
 from magnet_ray.errors import BudgetSpent
 from magnet_ray.llm.base import RequestKey, Role
 from magnet_ray.llm.budget import Amount, LeasedLedger, Ledger
@@ -93,6 +95,7 @@ class ModelWorker:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True, name="conversations").start()
         self._await(self._open(ray.get(shared[0]), access, conversations))
+        spare_the_collector()
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         """Make (or read) a shard, and report on it: see `report_of`."""
@@ -112,7 +115,7 @@ class ModelWorker:
         ledger = LeasedLedger(self._exchange, role_prices(access.settings), access.teacher.budget.seconds)
         self._models = access.open(ledger, self._cache, lambda key: self._buckets.get(key.record, "other"))
         self._maker = maker.with_models(self._models)
-        self._places = asyncio.Semaphore(conversations)
+        self._conversations = Conversations(conversations, self._models)
         self._reporting = asyncio.create_task(self._report_now_and_then())
 
     async def _exchange(self, spent: Amount, returned: Amount, more: bool) -> Amount:
@@ -127,7 +130,7 @@ class ModelWorker:
         self._buckets.update(buckets)
         self._open_buckets.update(set(buckets.values()))
         try:
-            made = await asyncio.gather(*(self._make_one(unit) for unit in units))
+            made = await self._conversations.hold([partial(self._make_one, unit) for unit in units])
         finally:
             for unit in units:
                 self._buckets.pop(unit.id, None)
@@ -139,14 +142,13 @@ class ModelWorker:
         return joined(whole) if len(whole) == len(made) else None
 
     async def _make_one(self, unit: Unit) -> Made | None:
-        async with self._places:
-            if self._stopped:
-                return None
-            try:
-                made = await self._maker.make(unit)
-            except BudgetSpent as spent:
-                self._stopped = str(spent)
-                return None
+        if self._stopped:
+            return None
+        try:
+            made = await self._maker.make(unit)
+        except BudgetSpent as spent:
+            self._stopped = str(spent)
+            return None
         self._done += 1
         self._failed += bool(made.failures)
         return made

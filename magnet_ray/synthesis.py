@@ -26,7 +26,6 @@ from magnet_ray.rollouts.acceptance import SummaryJudge
 from magnet_ray.rollouts.positives import Positives, positive_row
 from magnet_ray.rollouts.rollout import World
 from magnet_ray.rollouts.summary_judge import ModelSummaryJudge
-from magnet_ray.teacher.base import Teacher
 from magnet_ray.teacher.language_model import LanguageModelTeacher
 from magnet_ray.teacher.split import SplitTeacher
 from magnet_ray.teacher.template import TemplateTeacher
@@ -34,6 +33,9 @@ from magnet_ray.trajectories import build_trajectory
 from magnet_ray.translation import TranslationSettings, Workshop, translate
 from magnet_ray.types import Failure, FailureReason, Trajectory, content_id
 from magnet_ray.verification import verify
+
+MESSAGES_A_TURN = 2.4
+"""Messages that the assistant writes in a turn, rounds of calls included, on average over multi-turn conversations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +127,10 @@ async def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
 
 def with_models(recipe: Recipe, models: ChatModel, config: TeacherConfig) -> Recipe:
     """The recipe with a language model for its teacher, and hinted rollouts where the configuration wants them."""
-    words: Teacher = LanguageModelTeacher(model=models, reasks=config.requests.reasks, forth_check=config.forth_check)
+    words = LanguageModelTeacher(model=models, reasks=config.requests.reasks, forth_check=config.forth_check)
     if not config.positives.attempts:
         return replace(recipe, workshop=replace(recipe.workshop, teacher=words))
-    teacher = SplitTeacher(user=words, assistant=recipe.workshop.teacher)
+    teacher = SplitTeacher(user=replace(words, later=MESSAGES_A_TURN), assistant=recipe.workshop.teacher)
     world = World(pool=recipe.workshop.pool, open_environment=recipe.workshop.open_environment)
     positives = Positives(
         models=models,

@@ -1,4 +1,4 @@
-"""The records, in the order in which data flows. Standard library only.
+"""The records, in the order in which data flows. Standard library and orjson only.
 
 Invariants: records are frozen; collections are tuples; ids are content hashes; JSON Schemas and call
 arguments travel as JSON *text*, because Arrow merges dictionaries. States and outputs are canonical text
@@ -15,23 +15,32 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+import orjson
+
 JsonValue = Any
 """A value that JSON can hold: null, bool, int, float, str, list or dict with string keys."""
 
 
-# Made once: `json.dumps` with options builds an encoder for each call.
+# For what orjson refuses: integers beyond 64 bits, keys that are no text, lone surrogates.
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_JSON_TYPES_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def canonical(value: JsonValue) -> str:
     """`value` as canonical JSON text: sorted keys, no spaces, non-ASCII kept."""
-    return _CANONICAL.encode(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | _JSON_TYPES_ONLY).decode()
+    except TypeError:
+        return _CANONICAL.encode(value)
 
 
 def compact(value: JsonValue) -> str:
     """`value` as JSON text without spaces, keys in their own order: what a model reads and writes."""
-    return _COMPACT.encode(value)
+    try:
+        return orjson.dumps(value, option=_JSON_TYPES_ONLY).decode()
+    except TypeError:
+        return _COMPACT.encode(value)
 
 
 def content_id(*parts: object) -> str:

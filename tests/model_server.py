@@ -12,6 +12,7 @@ import json
 import math
 import multiprocessing
 import threading
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -104,6 +105,8 @@ class Served:
     """Requests in the house now."""
     most_in_flight: int = 0
     """Most that were in the house at once."""
+    moments: list[float] = field(default_factory=list)
+    """When each full answer was given, in seconds of the server's clock."""
     waits: float = 0.0
     """Seconds of hangs and of Retry-After that were injected."""
 
@@ -215,6 +218,7 @@ class _House:
         if fault is not None:
             return web.Response(body=self.spoil(reply, fault), content_type="application/json")
         self.served.answered[key] += 1
+        self.served.moments.append(time.monotonic())
         self.served.prompt_tokens += reply["usage"]["prompt_tokens"]
         self.served.completion_tokens += reply["usage"]["completion_tokens"]
         return web.Response(body=orjson.dumps(reply), content_type="application/json")

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from rich.table import Table
 
 from evals.throughput.oracle import Script, rehearse
 from magnet_ray.config import SynthesizeConfig, load_config
+from magnet_ray.conversations import Conversations, spare_the_collector
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.llm.cache import ResponseCache
 from magnet_ray.llm.roles import Models
@@ -52,8 +54,15 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Answered requests a second."""
+        """Answered requests a second, start and end included."""
         return self.served.answered.total() / self.seconds
+
+    @property
+    def sustained(self) -> float:
+        """Answered requests a second between the first and the last tenth of them."""
+        moments = sorted(self.served.moments)
+        tenth = len(moments) // 10
+        return (len(moments) - 2 * tenth) / (moments[-tenth - 1] - moments[tenth])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +100,27 @@ def rehearsed(conversations: int, sets: Sequence[str] = ()) -> Rehearsal:
 
 
 def measured(rehearsal: Rehearsal, behaviour: Behaviour, concurrency: int) -> Measured:
-    """Make the paths, all of them at once, by asking a server that behaves so."""
+    """Make the paths by asking a server that behaves so, as one worker would."""
     with ModelServerProcess(Script(rehearsal.answers), behaviour) as server, tempfile.TemporaryDirectory() as directory:
-        config = configured([*rehearsal.sets, f"teacher.model.base_url={server.url}", f"teacher.model.concurrency={concurrency}"])
+        config = configured(
+            [
+                *rehearsal.sets,
+                f"teacher.model.base_url={server.url}",
+                f"teacher.model.concurrency={concurrency}",
+                f"teacher.conversations={3 * concurrency}",
+            ]
+        )
         began, cpu = time.perf_counter(), time.process_time()
         outcomes = asyncio.run(_converse(rehearsal, config, Path(directory)))
         return Measured(seconds=time.perf_counter() - began, cpu=time.process_time() - cpu, served=server.served, outcomes=outcomes)
 
 
 async def _converse(rehearsal: Rehearsal, config: SynthesizeConfig, responses: Path) -> list[Trajectory | Failure]:
+    spare_the_collector()
     async with Models.of_teacher(config.teacher, ResponseCache.open(responses)) as models:
         maker = rehearsal.maker.with_models(models)
-        made = await asyncio.gather(*(maker.make(unit) for unit in rehearsal.units))
+        conversations = Conversations(config.teacher.conversations, models)
+        made = await conversations.hold([partial(maker.make, unit) for unit in rehearsal.units])
     return [outcome for part in made for outcome in (*part.rows, *part.failures)]
 
 
@@ -118,14 +136,16 @@ def near(conversations: int = 500, slots: int = 64, seconds: float = 0.5, spare:
 
 
 @app.command()
-def ceiling(conversations: int = 1_000, slots: int = 512, seconds: float = 0.5) -> None:
+def ceiling(conversations: int = 2_000, slots: int = 512, seconds: float = 0.5) -> None:
     """Requests a second that one worker reaches where the server would take more."""
     rehearsal = rehearsed(conversations)
     run = measured(rehearsal, Behaviour(seconds=seconds, slots=slots), slots + slots // 8)
-    _print(
-        f"{conversations} multi-turn conversations, {slots} slots, {seconds} s",
-        [("one worker", *_against(run, slots / seconds), _same(run, rehearsal))],
-    )
+    rows = [
+        ("from the first request to the last row", *_against(run, slots / seconds)),
+        ("between the first and the last tenth of the answers", "", f"{run.sustained:.0f}/s", f"{run.sustained * seconds / slots:.1%}"),
+        ("client's CPU", f"{run.cpu:.1f} s", f"{run.cpu / run.served.answered.total() * 1e3:.2f} ms a request", _same(run, rehearsal)),
+    ]
+    _print(f"one worker, {conversations} multi-turn conversations, {slots} slots, {seconds} s", rows)
 
 
 @app.command()

@@ -3,14 +3,14 @@
 `Window` is the control law, free of clocks: additive increase, multiplicative decrease, judged once per round of
 requests, so that a burst of refusals from one moment counts once. The cut grows with the square of the share refused
 (at most one half): a full endpoint is obeyed, while faults scattered at random do not starve a run.
-`Limiter` hands out places: records with more requests to come go first, then who came first. A refused request rests
-its place as long as an answer takes. Retry-After closes the endpoint when more than a stray request was refused.
+`Limiter` hands out places: to who came first, and in the end to records with more requests to come. A refused request
+rests its place as long as an answer takes. Retry-After closes the endpoint when more than a stray request was refused.
 """
 
 from __future__ import annotations
 
 import asyncio
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 LONGEST_PAUSE = 300.0
@@ -77,11 +77,13 @@ class Window:
 class Limiter:
     """Places in flight at one endpoint, for one event loop."""
 
-    __slots__ = ("_arrivals", "_memory", "_pause", "_refused", "_sent", "_usual", "_waiting", "_window", "in_flight")
+    __slots__ = ("_arrivals", "_ending", "_memory", "_pause", "_refused", "_sent", "_usual", "_waiting", "_window", "in_flight")
 
     def __init__(self, most: int) -> None:
         self._window = Window(most)
-        self._waiting: list[tuple[int, int, asyncio.Future[int]]] = []
+        # (priority, arrival, requests that the record still needs, who waits)
+        self._waiting: list[tuple[int, int, int, asyncio.Future[int]]] = []
+        self._ending = True
         self._arrivals = count()
         self._pause: asyncio.TimerHandle | None = None
         # Requests sent and refused, forgotten over about two windows of requests sent.
@@ -96,15 +98,29 @@ class Limiter:
         """Requests that may be in flight now."""
         return int(self._window.limit)
 
+    def set_ending(self, ending: bool) -> None:
+        """Say whether nothing more is waiting to begin.
+
+        Then records with more to come go first, so that all end together and no place is idle before; until then whoever
+        came first goes first, so that records neither wait for newer ones nor march in step.
+        """
+        if ending != self._ending:
+            self._ending = ending
+            self._waiting = [(self._priority(remaining), arrival, remaining, future) for _, arrival, remaining, future in self._waiting]
+            heapify(self._waiting)
+
+    def _priority(self, remaining: int) -> int:
+        return -remaining if self._ending else 0
+
     async def enter(self, remaining: int) -> int:
         """Wait for a place; returns the round that `leave` wants back.
 
-        `remaining`: requests that the record still needs after this one; larger goes first.
+        `remaining`: requests that the record still needs after this one.
         """
         if not self._waiting and self._is_open():
             return self._take()
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        heappush(self._waiting, (-remaining, next(self._arrivals), future))
+        heappush(self._waiting, (self._priority(remaining), next(self._arrivals), remaining, future))
         # Those in front may all have been cancelled meanwhile.
         self._admit()
         try:
@@ -165,6 +181,6 @@ class Limiter:
     def _admit(self) -> None:
         """Give free places to those who wait."""
         while self._waiting and self._is_open():
-            _, _, future = heappop(self._waiting)
+            *_, future = heappop(self._waiting)
             if not future.done():
                 future.set_result(self._take())

@@ -117,6 +117,11 @@ class Models:
         self._cache.keep(bucket, digest, request.key, answer)
         return answer
 
+    def set_ending(self, ending: bool) -> None:
+        """Say whether nothing more is waiting to begin; see `Limiter.set_ending`."""
+        for endpoint in self._endpoints.values():
+            endpoint.limiter.set_ending(ending)
+
     async def check(self) -> None:
         """Find out, before any work, whether every role's model can be reached.
 

@@ -57,25 +57,25 @@ class ReferenceTurn:
 
 
 class ReferenceRun:
-    """The reference of a row, carried out turn by turn beside a rollout."""
+    """The reference of a row, turn by turn beside a rollout.
+
+    As long as the rollout makes the very calls of the reference it has shown what they do, an environment being
+    deterministic; from the first other call on, the reference is carried out in an environment of its own.
+    """
 
     def __init__(self, row: Trajectory, world: World) -> None:
-        """Opens a fresh environment.
-
-        Raises:
-            Rejected: ENVIRONMENT_FAULT.
-        """
-        self._row, self._pool = row, world.pool
+        self._row, self._pool, self._world = row, world.pool, world
         self._planned: Sequence[Sequence[dict[str, JsonValue]]] = parsed(row.reference_calls)
         self._turn = 0
         self._reordered = False
-        self._server = ToolServer(world.pool, world.open_environment, row.environment, row.scenario_seed)
+        self._own: ToolServer | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.__exit__(kind, error, trace)
+        if self._own is not None:
+            self._own.__exit__(kind, error, trace)
 
     @property
     def turns(self) -> int:
@@ -89,6 +89,35 @@ class ReferenceRun:
             Rejected: ENVIRONMENT_FAULT, or REPLAY_DIFFERS when the row's own calls no longer do what they did.
         """
         planned = self._planned[self._turn]
+        turn = self._as_rolled(planned, rolled) or self._carried_out(planned, rolled)
+        self._turn += 1
+        if self._turn == self.turns and not self._reordered and turn.state != self._row.final_state:
+            raise Rejected(FailureReason.REPLAY_DIFFERS, "the reference calls no longer end in the row's final state")
+        return turn
+
+    def _as_rolled(self, planned: Sequence[dict[str, JsonValue]], rolled: RolledTurn) -> ReferenceTurn | None:
+        """What the rollout shows of the reference's turn, or None when it made other calls by now."""
+        if self._own is not None or len(planned) != len(rolled.calls) or not all(call.accepted for call in rolled.calls):
+            return None
+        made = tuple(comparable(call, self._pool) for call in rolled.calls)
+        if any((call.function, call.arguments) != self._call(each) for call, each in zip(made, planned, strict=True)):
+            return None
+        return ReferenceTurn(calls=made, state=rolled.state)
+
+    def _call(self, planned: dict[str, JsonValue]) -> tuple[str, str]:
+        return planned["name"], comparable_arguments(planned["name"], planned["arguments"], self._pool)
+
+    @property
+    def _server(self) -> ToolServer:
+        """The reference's own environment, with all turns before this one carried out."""
+        if self._own is None:
+            row = self._row
+            self._own = ToolServer(self._pool, self._world.open_environment, row.environment, row.scenario_seed)
+            for planned in self._planned[: self._turn]:
+                self._made(planned, range(len(planned)))
+        return self._own
+
+    def _carried_out(self, planned: Sequence[dict[str, JsonValue]], rolled: RolledTurn) -> ReferenceTurn:
         mark = self._server.checkpoint()
         order = tuple(range(len(planned)))
         turn = self._made(planned, order)
@@ -100,9 +129,6 @@ class ReferenceRun:
             else:
                 self._server.rollback(mark)
                 turn = self._made(planned, order)
-        self._turn += 1
-        if self._turn == self.turns and not self._reordered and turn.state != self._row.final_state:
-            raise Rejected(FailureReason.REPLAY_DIFFERS, "the reference calls no longer end in the row's final state")
         return turn
 
     def _made(self, planned: Sequence[dict[str, JsonValue]], order: Sequence[int]) -> ReferenceTurn:
@@ -120,10 +146,15 @@ class ReferenceRun:
 
 def comparable(call: RolledCall, pool: FunctionPool) -> MadeCall:
     """A call that was carried out, in a form that can be compared."""
-    properties = pool.spec(call.function).properties
-    defaults = {name: schema["default"] for name, schema in properties.items() if isinstance(schema, dict) and "default" in schema}
-    arguments = canonical(_whole_as_integers({**defaults, **parsed(call.arguments)}))
+    arguments = comparable_arguments(call.function, parsed(call.arguments), pool)
     return MadeCall(function=call.function, arguments=arguments, output=call.output, wrote=call.wrote)
+
+
+def comparable_arguments(function: str, arguments: dict[str, JsonValue], pool: FunctionPool) -> str:
+    """Arguments with the schema's defaults filled in, as canonical JSON text in which `2.0` reads `2`."""
+    properties = pool.spec(function).properties
+    defaults = {name: schema["default"] for name, schema in properties.items() if isinstance(schema, dict) and "default" in schema}
+    return canonical(_whole_as_integers({**defaults, **arguments}))
 
 
 def _whole_as_integers(value: JsonValue) -> JsonValue:

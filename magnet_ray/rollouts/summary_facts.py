@@ -65,15 +65,11 @@ class Facts:
 
     def add_text(self, text: str) -> None:
         """Something that was said, or a text inside an output."""
+        days, times, numbers = _figures_in(text)
         self._texts.append(squeezed(text))
-        if not any(map(str.isdigit, text)):
-            self._numbers.update(_words_as_numbers(text))
-            return
-        for found in _days_in(text):
-            self._days.update(found.candidates())
-        self._times.update(minutes for _, _, choices in _times_in(text) for minutes in choices)
-        self._numbers.update(float(match.group().replace(",", "")) for match in _NUMBER.finditer(text))
-        self._numbers.update(_words_as_numbers(text))
+        self._days |= days
+        self._times |= times
+        self._numbers |= numbers
 
     def add_names(self, text: str) -> None:
         """A text whose names may be repeated but whose figures say nothing, such as the description of a function."""
@@ -273,6 +269,18 @@ def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
     return text
 
 
+@lru_cache(maxsize=16_384)
+def _figures_in(text: str) -> tuple[frozenset[date], frozenset[int], frozenset[float]]:
+    """Days, minutes of the day and numbers of a text; the same names and sentences come again and again."""
+    numbers = _words_as_numbers(text)
+    if not any(map(str.isdigit, text)):
+        return frozenset(), frozenset(), frozenset(numbers)
+    days = frozenset(day for found in _days_in(text) for day in found.candidates())
+    times = frozenset(minutes for _, _, choices in _times_in(text) for minutes in choices)
+    return days, times, frozenset({*numbers, *(float(match.group().replace(",", "")) for match in _NUMBER.finditer(text))})
+
+
+@lru_cache(maxsize=16_384)
 def squeezed(text: str) -> str:
     """A text as it is compared: small letters and digits alone."""
     return "".join(filter(str.isalnum, text.lower()))

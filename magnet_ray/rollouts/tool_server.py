@@ -52,6 +52,7 @@ class ToolServer:
         """
         self._pool, self._open_environment, self._key, self._seed = pool, open_environment, key, seed
         self._environments: dict[str, Environment] = {}
+        self._states: dict[str, JsonValue] = {}
         with environment_faults():
             self._open(key)
 
@@ -69,7 +70,7 @@ class ToolServer:
             Rejected: ENVIRONMENT_FAULT.
         """
         with environment_faults():
-            return canonical(self._environments[self._key].state())
+            return canonical(self._state_of(self._key))
 
     def checkpoint(self) -> object:
         """A mark of the row's environment, for `rollback`."""
@@ -78,6 +79,7 @@ class ToolServer:
     def rollback(self, mark: object) -> None:
         """Return the row's environment to `mark`."""
         self._environments[self._key].rollback(mark)
+        self._states.pop(self._key, None)
 
     def serve(self, name: str, arguments: str, offered: Collection[str]) -> Served:
         """Carry out a call, or say why not.
@@ -107,7 +109,7 @@ class ToolServer:
 
     def _execute(self, spec: FunctionSpec, values: dict[str, JsonValue]) -> Served:
         environment = self._environments.get(spec.environment) or self._open(spec.environment)
-        mark, before = environment.checkpoint(), environment.state()
+        mark, before = environment.checkpoint(), self._state_of(spec.environment)
         try:
             # Values that a schema allows can still be absurd (a year of ten digits); the function's own error is no fault of ours.
             with boundary(FailureReason.CALL_FAILED):
@@ -118,9 +120,16 @@ class ToolServer:
         except Rejected as rejected:
             refusal = f"{spec.name} failed: {rejected.detail}"
         else:
-            return Served(output=output, accepted=not failed(output), wrote=environment.state() != before)
+            self._states[spec.environment] = after = environment.state()
+            return Served(output=output, accepted=not failed(output), wrote=after != before)
         environment.rollback(mark)
         return _refusal(refusal)
+
+    def _state_of(self, key: str) -> JsonValue:
+        """An environment's state, copied once between two changes."""
+        if key not in self._states:
+            self._states[key] = self._environments[key].state()
+        return self._states[key]
 
     def _open(self, key: str) -> Environment:
         environment = self._open_environment(key, self._seed, self._pool.in_environment(key))

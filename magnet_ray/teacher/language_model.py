@@ -52,6 +52,8 @@ class LanguageModelTeacher:
     """Times that a model is shown what was wrong with its answer."""
     forth_check: bool = True
     """Whether the forth-translator must arrive at the planned calls."""
+    later: float = 1.0
+    """Requests a turn that come when all turns have their queries: replies, or the messages of hinted rollouts."""
     rewordings: int = 2
     """Times that a query is worded again because the forth-translator arrived elsewhere."""
 
@@ -161,10 +163,10 @@ class LanguageModelTeacher:
         return replace(asking, key=replace(asking.key, attempt=attempt))
 
     def _remaining(self, request: TurnRequest, role: Role, suffix: str) -> int:
-        """Requests that the path will need after this one when nothing is asked twice: words, check and reply a turn."""
-        each = 2 + self.forth_check
+        """Requests that the path will need after this one when nothing is asked twice: words and check a turn, and what comes after."""
+        each = 1 + self.forth_check
         done = {"": 1 if role is Role.BACK_TRANSLATOR else 2}.get(suffix, each)
-        return max(0, request.turns - request.turn - 1) * each + each - done
+        return max(0, request.turns - request.turn - 1) * each + each - done + round(request.turns * self.later)
 
 
 def _check_said(text: JsonValue, request: TurnRequest) -> str:

@@ -318,7 +318,7 @@ def test_environments_are_closed() -> None:
     opened: list[TinyWorld] = []
     outcome(desk_row(EVENING, RATING), {}, desk_world(opened))
     outcome(replace(desk_row(EVENING), final_state="{}"), {}, desk_world(opened))
-    assert len(opened) == 4 and {desk.closed for desk in opened} == {1}
+    assert opened and {desk.closed for desk in opened} == {1}
 
 
 # A model that reads the summaries
