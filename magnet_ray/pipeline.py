@@ -29,12 +29,13 @@ from magnet_ray.environments.opening import environment_opener
 from magnet_ray.finished_runs import Manifest
 from magnet_ray.functions.pool import FunctionPool, save_pool
 from magnet_ray.graph import save_graph
+from magnet_ray.judge import DependencyJudge
 from magnet_ray.mix import category_of
-from magnet_ray.model_workers import ModelAccess
 from magnet_ray.path_maker import PathMaker
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.rows import from_table
+from magnet_ray.run_models import JudgedByModel, judge_by_model, models_of
 from magnet_ray.shard_runs import FailureBudget, make_shards, used
 from magnet_ray.shards import by_reason
 from magnet_ray.statistics import RunStatistics
@@ -44,9 +45,6 @@ from magnet_ray.types import Failure, FailureReason, Trajectory
 
 SHOWN_FAILURES = 5
 """Functions left out of the pool that are named on stderr; the rest stand in the run's `pool/`."""
-
-RESPONSES = "responses"
-"""Directory of the response cache inside a run, unless the configuration names another."""
 
 Removed = dict[int, tuple[FailureReason, str]]
 """Path index -> why the second pass removes its row."""
@@ -68,9 +66,22 @@ def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) 
         KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
     started = time.monotonic()
-    with interrupted_by_sigterm(), RunDirectory.open(out, config, resume=resume) as run, Progress() as progress:
+    opener = environment_opener(config.isolation.call_seconds, config.isolation.memory_mb)
+    judged: list[JudgedByModel] = []
+
+    def judge(pool: FunctionPool) -> DependencyJudge:
+        progress.say("asking the model which outputs serve which inputs")
+        judged.append(judge_by_model(run, access, pool, config.graph, opener))
+        return judged[0].judge
+
+    with (
+        interrupted_by_sigterm(),
+        RunDirectory.open(out, config, resume=resume) as run,
+        Progress() as progress,
+        models_of(run, None, progress) as access,
+    ):
         progress.say("reading and trying the functions")
-        recipe = prepare(config, environment_opener(config.isolation.call_seconds, config.isolation.memory_mb))
+        recipe = prepare(config, opener, judge if config.graph.judge == "model" else None)
         run.claim_pool(recipe.fingerprint)
         save_pool(recipe.workshop.pool, run.path / "pool")
         save_graph(recipe.workshop.graph, run.path / "graph")
@@ -78,11 +89,12 @@ def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) 
         maker = PathMaker(recipe=recipe, teacher=config.teacher, verification=config.verification)
         sketches = Sketches()
         with cluster(config.ray, progress):
-            for report in make_shards(run, maker, progress, model_access(run)):
+            for report in make_shards(run, maker, progress, access):
                 sketches.add(report)
         removed = find_removed(run, sketches)
         check_budget(run, removed)
-        return _finish(run, recipe, removed, progress, started)
+        figures = {"judges": judged[0].figures()} if judged else {}
+        return _finish(run, recipe, (removed, figures), progress, started)
 
 
 def _say_left_out(pool: FunctionPool, directory: Path, progress: Progress) -> None:
@@ -90,14 +102,6 @@ def _say_left_out(pool: FunctionPool, directory: Path, progress: Progress) -> No
         progress.say(f"left out: {failure.id}: {failure.detail}")
     if len(pool.failures) > SHOWN_FAILURES:
         progress.say(f"left out: {len(pool.failures) - SHOWN_FAILURES} more, all in {directory}/pool")
-
-
-def model_access(run: RunDirectory[SynthesizeConfig]) -> ModelAccess | None:
-    """How the run reaches its models, or None when it asks none."""
-    teacher = run.config.teacher
-    if teacher.kind == "template":
-        return None
-    return ModelAccess(teacher=teacher, responses=Path(teacher.cache).resolve() if teacher.cache else run.path.resolve() / RESPONSES)
 
 
 def plan(config: SynthesizeConfig) -> str:
@@ -177,8 +181,11 @@ def check_budget(run: RunDirectory[SynthesizeConfig], removed: Removed) -> None:
 # Final tables
 
 
-def _finish(run: RunDirectory[SynthesizeConfig], recipe: Recipe, removed: Removed, progress: Progress, started: float) -> Summary:
-    """Write the tables, the card and then the manifest."""
+def _finish(
+    run: RunDirectory[SynthesizeConfig], recipe: Recipe, found: tuple[Removed, Mapping[str, Any]], progress: Progress, started: float
+) -> Summary:
+    """Write the tables, the card and then the manifest. `found`: what the whole run shows, and further figures."""
+    removed, more = found
     statistics, gone = RunStatistics(), list[Failure]()
 
     def summary(manifest: Manifest) -> Summary:
@@ -188,7 +195,7 @@ def _finish(run: RunDirectory[SynthesizeConfig], recipe: Recipe, removed: Remove
         _kept(run, removed, gone, statistics, progress),
         _failed(run, gone),
         Origin(sources=run.config.sources, prompts=prompt_versions() if run.config.teacher.kind != "template" else {}),
-        lambda: Figures(statistics=_figures(recipe, statistics), usage=used(run).as_json()),
+        lambda: Figures(statistics={**_figures(recipe, statistics), **more}, usage=used(run).as_json()),
         lambda manifest: write_card(summary(manifest), statistics),
     )
     return summary(manifest)

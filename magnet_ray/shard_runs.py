@@ -165,15 +165,27 @@ def used(run: RunDirectory[Any]) -> UsageBook:
     return UsageBook.from_json(read_json(file)) if file.exists() else UsageBook()
 
 
+def note_usage(run: RunDirectory[Any], more: UsageBook) -> None:
+    """Add to what the run has used."""
+    book = used(run)
+    book.add(more)
+    write_json(run.path / USAGE_FILE, book.as_json())
+
+
+def spent_before(run: RunDirectory[Any], access: ModelAccess) -> Amount:
+    """What earlier processes of the run have spent of its budget."""
+    spent, prices = Amount(), role_prices(access.settings)
+    for role, counts in used(run).roles.items():
+        usage = Usage(prompt_tokens=counts.prompt_tokens, completion_tokens=counts.completion_tokens)
+        spent = spent + amount_of(usage, prices.get(role, Price()))
+    return spent
+
+
 @contextmanager
 def _scoreboard(run: RunDirectory[Any], access: ModelAccess, progress: Progress) -> Iterator[Any]:
     """The run's scoreboard, looked at now and then: for the progress bar, and to note what was used."""
-    before, prices = used(run), role_prices(access.settings)
-    spent = Amount()
-    for role, counts in before.roles.items():
-        usage = Usage(prompt_tokens=counts.prompt_tokens, completion_tokens=counts.completion_tokens)
-        spent = spent + amount_of(usage, prices.get(role, Price()))
-    board: Any = ScoreboardActor.remote(access.teacher.budget, spent)
+    before = used(run)
+    board: Any = ScoreboardActor.remote(access.teacher.budget, spent_before(run, access))
     ending = threading.Event()
 
     def look() -> None:

@@ -18,7 +18,7 @@ from magnet_ray.errors import Rejected, SourceError, boundary
 from magnet_ray.functions.observation import observe_pool
 from magnet_ray.functions.pool import FunctionPool, build_pool
 from magnet_ray.graph import FunctionGraph, build_graph, verify_edges
-from magnet_ray.judge import SchemaJudge
+from magnet_ray.judge import DependencyJudge, SchemaJudge
 from magnet_ray.llm.base import ChatModel
 from magnet_ray.mix import MixWeights, category_of
 from magnet_ray.paths import PathSettings, path_id, sample_path
@@ -34,6 +34,8 @@ from magnet_ray.translation import TranslationSettings, Workshop, translate
 from magnet_ray.types import Failure, FailureReason, Trajectory, content_id
 from magnet_ray.verification import verify
 
+MakeJudge = Callable[[FunctionPool], DependencyJudge]
+"""Makes the judge of a pool's dependencies."""
 MESSAGES_A_TURN = 2.4
 """Messages that the assistant writes in a turn, rounds of calls included, on average over multi-turn conversations."""
 
@@ -57,8 +59,10 @@ class Recipe:
         return content_id(self.workshop.pool.fingerprint, self.workshop.graph.fingerprint)
 
 
-def prepare(config: SynthesizeConfig, open_environment: OpenEnvironment) -> Recipe:
+def prepare(config: SynthesizeConfig, open_environment: OpenEnvironment, judge: MakeJudge | None = None) -> Recipe:
     """Build, observe and connect the pool of a configuration.
+
+    `judge` makes the judge of the dependencies, the schema judge by default.
 
     Raises:
         SourceError: a source cannot be read, or none of its functions can be called.
@@ -66,15 +70,15 @@ def prepare(config: SynthesizeConfig, open_environment: OpenEnvironment) -> Reci
     pool = observe_pool(build_pool(config.sources), open_environment, seed=config.seed)
     if not pool.specs:
         raise SourceError("no function could be called", ", ".join(config.sources), fix=f"the last refusal: {pool.failures[-1].detail}")
-    graph = connect(pool, config, open_environment)
+    graph = connect(pool, config, open_environment, judge(pool) if judge else SchemaJudge(minimum=config.graph.min_score))
     settings = TranslationSettings(call_retries=config.retries.call, turn_retries=config.retries.turn, distractors=config.tools.distractors)
     workshop = Workshop(pool=pool, graph=graph, teacher=TemplateTeacher(), open_environment=open_environment, settings=settings)
     return Recipe(seed=config.seed, workshop=workshop, paths=path_settings(config))
 
 
-def connect(pool: FunctionPool, config: SynthesizeConfig, open_environment: OpenEnvironment) -> FunctionGraph:
+def connect(pool: FunctionPool, config: SynthesizeConfig, open_environment: OpenEnvironment, judge: DependencyJudge) -> FunctionGraph:
     """The pool's dependency graph, verified by execution."""
-    graph = build_graph(pool, SchemaJudge(minimum=config.graph.min_score), config.graph.max_candidates)
+    graph = build_graph(pool, judge, config.graph.max_candidates)
     if not config.graph.verify_scenarios:
         return graph
     return verify_edges(graph, pool, open_environment, config.seed, config.graph.verify_scenarios, config.graph.min_success_rate)

@@ -29,6 +29,7 @@ LAYERS = (
         "shard_runs",
         "path_maker",
         "model_workers",
+        "run_models",
         "scoreboard",
         "distillation",
         "pair_maker",
@@ -42,7 +43,17 @@ LAYERS = (
 STAGE_LAYER = 3
 STAGES = {"paths", "translation", "trajectories", "verification", "datasets"}
 """Stages of the pipeline: they meet in the record types."""
-MAY_IMPORT_RAY = {"pipeline", "ray_session", "shards", "shard_runs", "model_workers", "scoreboard", "distillation", "training", "serving"}
+MAY_IMPORT_RAY = {
+    "pipeline",
+    "ray_session",
+    "shards",
+    "shard_runs",
+    "model_workers",
+    "scoreboard",
+    "distillation",
+    "training",
+    "serving",
+}
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "vllm", "datasets"}
 MAY_BE_HEAVY = {"training", "serving", "render"}
 
