@@ -260,7 +260,7 @@ def inspect(
     seed: Annotated[int, typer.Option("--seed", help="Another seed shows another conversation.")] = 0,
     full: Annotated[bool, typer.Option("--full", help="Show outputs in full.")] = False,
 ) -> None:
-    """Show one conversation with the provenance of every argument.
+    """Show one conversation with the provenance of every argument, or one preference pair.
 
     \b
     magnet inspect runs/a
@@ -268,19 +268,22 @@ def inspect(
     magnet inspect runs/a --list
     magnet inspect runs/a --id 4f1c
     """
+    from magnet_ray.finished_runs import read_manifest
     from magnet_ray.inspection import list_run, show_run
+    from magnet_ray.pair_inspection import list_pairs, show_pair
 
+    pairs = read_manifest(run).kind == "distill"
     if listed:
-        list_run(run, _console(), category=category, limit=limit)
+        (list_pairs if pairs else list_run)(run, _console(), category=category, limit=limit)
     else:
-        show_run(run, _console(), id=id, category=category, seed=seed, full=full)
+        (show_pair if pairs else show_run)(run, _console(), id=id, category=category, seed=seed, full=full)
 
 
 @app.command()
 def export(
     run: RunArgument,
     out: Annotated[Path, _option("--out", help="File to write.", metavar="FILE")],
-    format: Annotated[str, typer.Option("--format", help="sft | prompt-completion | sharegpt")] = "sft",
+    format: Annotated[str, typer.Option("--format", help="sft | prompt-completion | sharegpt | preference")] = "sft",
 ) -> None:
     """Write a run as JSON lines for a trainer.
 
@@ -288,6 +291,7 @@ def export(
     magnet export runs/a --format sft --out sft.jsonl                # TRL: messages, tools, loss_from
     magnet export runs/a --format prompt-completion --out pc.jsonl   # TRL: split where the loss starts
     magnet export runs/a --format sharegpt --out sharegpt.jsonl      # LLaMA-Factory and the like
+    magnet export runs/pairs --format preference --out pairs.jsonl   # TRL: prompt, chosen, rejected, tools
     """
     from magnet_ray.datasets import WRITERS
 

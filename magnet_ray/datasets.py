@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from magnet_ray.atomic_files import write_atomically
 from magnet_ray.errors import RunError
-from magnet_ray.finished_runs import read_trajectories
-from magnet_ray.types import SftExample, Trajectory, compact
+from magnet_ray.finished_runs import read_pairs, read_trajectories
+from magnet_ray.types import PreferencePair, SftExample, Trajectory, compact
 
 Message = dict[str, Any]
+Record = TypeVar("Record")
 Line = Callable[[Trajectory, SftExample], Mapping[str, Any]]
 
 
@@ -84,10 +86,22 @@ def write_sharegpt(run: Path | str, file: Path | str) -> int:
     return _write_lines(run, file, _sharegpt)
 
 
+def write_preferences(run: Path | str, file: Path | str) -> int:
+    """Write the pairs of a run of `magnet distill` as JSON lines in TRL's conversational preference format.
+
+    Keys: `id`, `category`, `error_type`, `prompt`, `chosen`, `rejected` (messages), `tools` (JSON text).
+
+    Raises:
+        RunError: the run is unfinished or damaged or holds no pairs, or the file cannot be written.
+    """
+    return _write_values(read_pairs(run), file, _preference)
+
+
 WRITERS: Mapping[str, Callable[[Path | str, Path | str], int]] = {
     "sft": write_sft_jsonl,
     "prompt-completion": write_prompt_completion,
     "sharegpt": write_sharegpt,
+    "preference": write_preferences,
 }
 """Export format -> what writes it."""
 
@@ -97,29 +111,42 @@ def _first_assistant(messages: Sequence[Message], start: int) -> int:
 
 
 def _write_lines(run: Path | str, file: Path | str, line: Line) -> int:
+    trajectories = read_trajectories(run)
+    return _write_values(
+        ((trajectory, example) for trajectory in trajectories for example in sft_examples(trajectory)), file, partial(_example, line)
+    )
+
+
+def _example(line: Line, pair: tuple[Trajectory, SftExample]) -> Mapping[str, Any]:
+    trajectory, example = pair
+    return {"id": example.id, "category": trajectory.category.value, **line(trajectory, example)}
+
+
+def _preference(pair: PreferencePair) -> Mapping[str, Any]:
+    sides = {
+        name: [_template_message(message, trained) for message in json.loads(getattr(pair, name))]
+        for name, trained in (("prompt", False), ("chosen", True), ("rejected", True))
+    }
+    return {"id": pair.id, "category": pair.category.value, "error_type": pair.error_type.value, **sides, "tools": pair.tools_chosen}
+
+
+def _write_values(records: Iterable[Record], file: Path | str, values_of: Callable[[Record], Mapping[str, Any]]) -> int:
     file = Path(file)
     if file.is_dir():
         raise RunError(f"{file} is a directory", expected="a file to write", fix=f"name one, such as {file / 'sft.jsonl'}")
     if not file.parent.is_dir():
         raise RunError(f"the directory {file.parent} does not exist", fix="make it first, or choose another --out")
-    trajectories = read_trajectories(run)
     written = 0
 
     def write(temporary: Path) -> None:
         nonlocal written
         with temporary.open("w", encoding="utf-8") as output:
-            for values in _lines(trajectories, line):
-                _write_line(output, values)
+            for record in records:
+                _write_line(output, values_of(record))
                 written += 1
 
     write_atomically(file, write)
     return written
-
-
-def _lines(trajectories: Iterable[Trajectory], line: Line) -> Iterator[Mapping[str, Any]]:
-    for trajectory in trajectories:
-        for example in sft_examples(trajectory):
-            yield {"id": example.id, "category": trajectory.category.value, **line(trajectory, example)}
 
 
 def _write_line(output: IO[str], values: Mapping[str, Any]) -> None:

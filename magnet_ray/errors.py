@@ -4,7 +4,8 @@ MagnetError
 ├── UserError            the user must fix something: one line, exit code 2, no traceback
 │   ├── ConfigError      a configuration key or value
 │   ├── SourceError      a function source: file, module or specification
-│   └── RunError         a run directory: missing, unfinished, made with another configuration
+│   ├── RunError         a run directory: missing, unfinished, made with another configuration
+│   └── ModelError       a checkpoint: missing, without what a job needs of it, unfit for tools
 ├── CallError            an environment refused a call: it becomes the call's output, {"error": …}
 ├── EnvironmentFault     the environment itself broke: crash, time or memory limit, lost worker
 ├── Rejected             a record cannot go on: it becomes a Failure beside the data
@@ -54,6 +55,10 @@ class SourceError(UserError):
 
 class RunError(UserError):
     """A run directory that cannot be read, written or resumed."""
+
+
+class ModelError(UserError):
+    """A checkpoint that cannot be used."""
 
 
 class CallError(MagnetError):

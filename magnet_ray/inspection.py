@@ -116,13 +116,25 @@ def describe_origin(origin: Mapping[str, Any]) -> str:
             return str(other)
 
 
-def _of_category(rows: Iterator[Trajectory], category: str | None) -> Iterator[Trajectory]:
-    if category is None:
-        return rows
+def check_category(category: str | None) -> None:
+    """Refuse a category that does not exist.
+
+    Raises:
+        RunError: there is none of that name.
+    """
     known = [each.value for each in Category]
-    if category not in known:
+    if category is not None and category not in known:
         raise RunError("there is no such category", category, "one of " + ", ".join(known))
-    return (row for row in rows if row.category.value == category)
+
+
+def render_messages(messages: Sequence[Mapping[str, Any]], *, full: bool = False) -> Iterator[RenderableType]:
+    """Chat messages for a terminal; outputs are shortened unless `full`."""
+    return _render_turn(messages, (), (), full)
+
+
+def _of_category(rows: Iterator[Trajectory], category: str | None) -> Iterator[Trajectory]:
+    check_category(category)
+    return (row for row in rows if category is None or row.category.value == category)
 
 
 def _heading(trajectory: Trajectory) -> RenderableType:
@@ -182,17 +194,26 @@ def _hanging(label: Text, body: Text) -> RenderableType:
 
 def _render_call(function: Mapping[str, Any], origins: Mapping[str, Any], nested: bool) -> RenderableType:
     arguments = function["arguments"]
-    values = json.loads(arguments) if isinstance(arguments, str) else arguments
+    values = _object(arguments)
     grid = Table.grid(padding=(0, 1))
     grid.add_column(overflow="fold")
     grid.add_column(style="dim", overflow="fold")
     for name, value in values.items():
-        origin = describe_origin(origins[name]) if name in origins else "unknown"
-        grid.add_row(Text(f"{name} = {json.dumps(value, ensure_ascii=False)}"), Text(f"← {origin}"))
+        origin = f"← {describe_origin(origins[name])}" if name in origins else ""
+        grid.add_row(Text(f"{name} = {json.dumps(value, ensure_ascii=False)}"), Text(origin))
     title = Text.assemble(
         "    call ", (function["name"], "bold yellow"), (" (nested: the request does not mention it)" if nested else "", "dim")
     )
     return Group(title, Padding(grid, (0, 0, 0, 8))) if values else title
+
+
+def _object(arguments: Any) -> Mapping[str, Any]:
+    """The arguments of a call; those that a model garbled as they are."""
+    try:
+        values = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except ValueError:
+        values = None
+    return values if isinstance(values, dict) else {"(not a JSON object)": arguments}
 
 
 def _tool_names(tools: Iterable[Mapping[str, Any]]) -> list[str]:

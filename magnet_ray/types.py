@@ -158,6 +158,8 @@ class FailureReason(StrEnum):
     UNBALANCED = "unbalanced"
     NEAR_DUPLICATE = "near_duplicate"
     CONTAMINATED = "contaminated"
+    UNRENDERED = "unrendered"
+    TOO_LONG = "too_long"
     UNEXPECTED = "unexpected"
 
 

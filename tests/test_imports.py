@@ -37,6 +37,9 @@ LAYERS = (
         "serving",
         "report",
         "inspection",
+        "pair_inspection",
+        "pair_card",
+        "data_card",
     },
     {"cli"},
 )

@@ -143,6 +143,27 @@ def test_models_that_cannot_be_reached_are_one_line(sets: tuple[str, ...], words
     assert words in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
 
 
+def test_a_model_can_judge_the_graph(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    def judge(headers: Mapping[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        key = headers["X-Request-Id"]
+        kind = "none" if hash_of(key) % 4 else "prerequisite"
+        return {"content": json.dumps({"kind": kind, "mapping": []})} if "/judge/" in key else {"content": "?"}
+
+    with ModelServer(judge, Behaviour()) as server:
+        done = magnet(*options(server.url, tmp_path / "run", "graph.judge=model", "failure_budget=1.0"), "--num", 5)
+        assert done.returncode == DONE, done.stderr
+    manifest = read_manifest(tmp_path / "run")
+    judged = manifest.statistics["judges"]
+    assert judged["unusable_verdicts"] == 0 and judged["schema_model"]["first_only"] > 0
+    assert manifest.usage["judge"]["prompt_tokens"] > 0
+    assert manifest.statistics["edges"] > 0
+
+
+def hash_of(text: str) -> int:
+    """A number that depends on the text alone."""
+    return sum(text.encode())
+
+
 def test_a_student_and_a_teacher_make_pairs(rehearsal: Rehearsal, tmp_path: Path) -> None:
     with ModelServer(Script(rehearsal.answers), Behaviour()) as server:
         made = magnet(*options(server.url, tmp_path / "run"))
