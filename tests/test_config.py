@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from magnet_ray.config import SynthesizeConfig, load_config
+from magnet_ray.config import DistillConfig, SynthesizeConfig, load_config
 from magnet_ray.errors import ConfigError
-from magnet_ray.sections import describe_section, parse_section, section_differences, section_values
+from magnet_ray.sections import Section, describe_section, load_section, parse_section, section_differences, section_values
 
 CONFIGS = sorted((Path(__file__).parent.parent / "jobs" / "configs").glob("*.yaml"))
 
@@ -113,17 +113,24 @@ def test_a_setting_may_reach_into_a_section_shared_by_an_alias(tmp_path: Path) -
     assert (config.ops.merge.probability, config.ops.insert.probability) == (0.25, 0.5)
 
 
+def kind_of(file: Path) -> type[Section]:
+    """The job that a configuration is for."""
+    return DistillConfig if file.name.startswith("distill") else SynthesizeConfig
+
+
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
 def test_the_published_configurations_load(file: Path) -> None:
-    load_config(file)
+    load_section(kind_of(file), file)
 
 
-def test_the_default_file_says_every_key_with_its_default() -> None:
-    file = next(file for file in CONFIGS if file.name == "synthesize.yaml")
+@pytest.mark.parametrize("name", ["synthesize.yaml", "distill.yaml"])
+def test_the_default_file_says_every_key_with_its_default(name: str) -> None:
+    file = next(file for file in CONFIGS if file.name == name)
+    kind = kind_of(file)
     tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    assert load_config(file) == load_config() == parse_section(SynthesizeConfig, tree)
+    assert load_section(kind, file) == load_section(kind) == parse_section(kind, tree)
     written = set(_dotted(tree))
-    assert written == {key for key, _, _ in describe_section(SynthesizeConfig)}
+    assert written == {key for key, _, _ in describe_section(kind)}
 
 
 def _dotted(tree: dict[str, object], prefix: str = "") -> list[str]:

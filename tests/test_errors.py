@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from magnet_ray import errors
 from magnet_ray.errors import (
+    BudgetSpent,
     CallError,
     ConfigError,
     EnvironmentFault,
     JobFailed,
     MagnetError,
+    ModelError,
     Rejected,
     RunError,
     SourceError,
@@ -29,9 +31,12 @@ EXAMPLES: tuple[MagnetError, ...] = (
     ConfigError("unknown key", "seeed", "seed"),
     SourceError("cannot be read", fix="check the path"),
     RunError("not a run directory"),
+    ModelError("the tokenizer has no chat template"),
     CallError("No table at 20:00."),
     EnvironmentFault("the worker died"),
     Rejected(FailureReason.NO_VALUE, "no value for city"),
+    Rejected(FailureReason.UNPARSED, "no JSON", "Well, hmm."),
+    BudgetSpent("the budget of 10 tokens is spent"),
     JobFailed("too many failures"),
 )
 
