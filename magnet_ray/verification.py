@@ -19,9 +19,9 @@ from magnet_ray.errors import CallError, EnvironmentFault, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.json_paths import value_at
 from magnet_ray.teacher.phrasebook import phrases_of
+from magnet_ray.teacher.said import asks_for, identifiers
 from magnet_ray.types import (
     ArgumentOrigin,
-    ExecutedCall,
     FailureReason,
     FunctionSpec,
     Miss,
@@ -32,16 +32,6 @@ from magnet_ray.types import (
     parsed,
 )
 from magnet_ray.wording import says
-
-_WORD = re.compile(r"[a-z]+")
-_STOP = frozenset(
-    re.findall(
-        r"\w+",
-        """the a an of for to in on at by from with and or this that these those my your its our is are be it you me i we please
-        can could would will all any some one new get give show tell see let do up out about into as so what which when where who how""",
-    )
-)
-"""Words that say nothing about which function is meant."""
 
 
 def verify(translated: TranslatedPath, pool: FunctionPool, open_environment: OpenEnvironment) -> None:
@@ -99,13 +89,6 @@ def check_repeats(turns: Sequence[TranslatedTurn]) -> None:
         if not text or text in seen:
             raise Rejected(FailureReason.REPEATED_QUERY, turn.query)
         seen.add(text)
-
-
-@lru_cache(maxsize=65_536)
-def identifiers(spec: FunctionSpec) -> tuple[str, ...]:
-    """Names of a function and its parameters that no person would say: those of several joined words."""
-    names = [spec.name, spec.callable_name, *spec.properties]
-    return tuple(dict.fromkeys(name for name in names if "_" in name.strip("_") or re.search(r"[a-z][A-Z]", name)))
 
 
 def check_leaks(translated: TranslatedPath, pool: FunctionPool) -> None:
@@ -182,42 +165,10 @@ def check_requests(translated: TranslatedPath, pool: FunctionPool) -> None:
         texts = [turn.query]
         if index and translated.turns[index - 1].miss is not Miss.NONE:
             texts.append(translated.turns[index - 1].query)
-        query = " ".join(texts).lower()
-        stems = {_stem(word) for word in _WORD.findall(query)}
+        query = " ".join(texts)
         for call in turn.calls:
-            if not call.nested and not _asked(call, pool.spec(call.function), query, stems):
+            if not call.nested and not asks_for(query, pool.spec(call.function), {name: origin.text for name, origin in call.origins}):
                 raise Rejected(FailureReason.NOT_ASKED, f"turn {index}: {call.function} in {turn.query!r}")
-
-
-def _asked(call: ExecutedCall, spec: FunctionSpec, query: str, stems: set[str]) -> bool:
-    if content_stems(spec) & stems:
-        return True
-    return any(origin.text and origin.text.lower() in query for _, origin in call.origins)
-
-
-@lru_cache(maxsize=65_536)
-def content_stems(spec: FunctionSpec) -> frozenset[str]:
-    """Stems of the content words that a request for a function may use."""
-    phrases = phrases_of(spec)
-    texts = [
-        spec.name.replace("_", " "),
-        spec.description,
-        *phrases.asks,
-        *phrases.questions,
-        *phrases.suffixes,
-        phrases.deed,
-        phrases.noun,
-    ]
-    words = {word for text in texts for word in _WORD.findall(re.sub(r"\{[^}]*\}", " ", text).lower())}
-    return frozenset(_stem(word) for word in words - _STOP if len(word) > 2)
-
-
-@lru_cache(maxsize=65_536)
-def _stem(word: str) -> str:
-    for ending in ("ings", "ing", "ies", "ied", "es", "ed", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
 
 
 def check_replay(translated: TranslatedPath, pool: FunctionPool, open_environment: OpenEnvironment) -> None:

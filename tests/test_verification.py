@@ -14,6 +14,7 @@ from magnet_ray.environments.base import Environment
 from magnet_ray.environments.opening import open_environment
 from magnet_ray.errors import EnvironmentFault, Rejected
 from magnet_ray.teacher.phrasebook import phrases_of
+from magnet_ray.teacher.said import content_stems, identifiers
 from magnet_ray.types import (
     ArgumentOrigin,
     Category,
@@ -26,7 +27,7 @@ from magnet_ray.types import (
     compact,
     parsed,
 )
-from magnet_ray.verification import content_stems, identifiers, verify
+from magnet_ray.verification import verify
 from tests.builtin_recipe import builtin_recipe, builtin_translation, rows_of
 from tests.test_judge import TEXT, spec
 

@@ -24,9 +24,8 @@ import numpy as np
 import psutil
 import pyarrow as pa
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from evals.throughput.tables import print_table
 from magnet_ray.artifacts import Origin, RunDirectory
 from magnet_ray.at_once import at_once
 from magnet_ray.config import SynthesizeConfig, load_config
@@ -52,7 +51,7 @@ def rate(paths: int = 1_000, repeats: int = 3) -> None:
         began = time.perf_counter()
         kept = sum(isinstance(at_once(make_row(repeat * paths + index, recipe)), Trajectory) for index in range(paths))
         rates.append(kept / (time.perf_counter() - began))
-    _print("plain loop, one core", [("verified multi-turn trajectories/s", f"{statistics.median(rates):.0f}", _spread(rates))])
+    print_table("plain loop, one core", [("verified multi-turn trajectories/s", f"{statistics.median(rates):.0f}", _spread(rates))])
 
 
 @app.command("ray")
@@ -68,7 +67,7 @@ def ray_ratio(paths: int = 10_000, repeats: int = 3, cpus: int = 2) -> None:
         (f"plain loop / Ray job on {cpus} CPUs", f"{statistics.median(ratios):.2f}", _spread(ratios)),
         ("the same with interpreter and Ray started anew", f"{statistics.median(whole):.2f}", _spread(whole)),
     ]
-    _print(f"{paths} paths", rows)
+    print_table(f"{paths} paths", rows)
 
 
 @app.command()
@@ -79,7 +78,7 @@ def memory(rows: Annotated[list[int] | None, typer.Option()] = None, cpus: int =
         with tempfile.TemporaryDirectory() as directory:
             driver, worker = _peaks(_command(paths, cpus, Path(directory) / "run"))
         table.append((f"{paths} rows", f"driver {driver / 2**20:.0f} MiB", f"largest worker {worker / 2**20:.0f} MiB"))
-        _print("peak resident memory", table)
+        print_table("peak resident memory", table)
 
 
 @app.command()
@@ -96,7 +95,7 @@ def graph(source: Annotated[list[str] | None, typer.Option()] = None) -> None:
         done = time.perf_counter()
         size = f"{len(pool.specs)} functions, {len(verified.edges)} edges"
         table.append((text, size, f"pool {built - began:.1f} s, graph {judged - built:.1f} s, verified {done - judged:.1f} s"))
-    _print("graph", table)
+    print_table("graph", table)
 
 
 def _config(paths: int, overrides: dict[str, Any]) -> SynthesizeConfig:
@@ -191,13 +190,6 @@ def _peaks(command: Sequence[str]) -> tuple[int, int]:
 
 def _spread(values: Sequence[float]) -> str:
     return f"{min(values):.2f} to {max(values):.2f} over {len(values)}"
-
-
-def _print(title: str, rows: Sequence[Sequence[str]]) -> None:
-    table = Table(title=title, show_header=False, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from evals.throughput.oracle import Script, rehearse
+from evals.throughput.tables import print_table
 from magnet_ray.config import SynthesizeConfig, load_config
 from magnet_ray.conversations import Conversations, spare_the_collector
 from magnet_ray.environments.opening import open_environment
@@ -132,7 +131,7 @@ def near(conversations: int = 500, slots: int = 64, seconds: float = 0.5, spare:
     for name, sigma in (("fixed", 0.0), ("lognormal", 0.8)):
         run = measured(rehearsal, Behaviour(seconds=seconds, sigma=sigma, slots=slots), slots + spare)
         table.append((f"{name} latency", *_against(run, slots / seconds), _same(run, rehearsal)))
-    _print(f"{conversations} multi-turn conversations, {slots} slots, {seconds} s", table)
+    print_table(f"{conversations} multi-turn conversations, {slots} slots, {seconds} s", table)
 
 
 @app.command()
@@ -145,7 +144,7 @@ def ceiling(conversations: int = 2_000, slots: int = 512, seconds: float = 0.5) 
         ("between the first and the last tenth of the answers", "", f"{run.sustained:.0f}/s", f"{run.sustained * seconds / slots:.1%}"),
         ("client's CPU", f"{run.cpu:.1f} s", f"{run.cpu / run.served.answered.total() * 1e3:.2f} ms a request", _same(run, rehearsal)),
     ]
-    _print(f"one worker, {conversations} multi-turn conversations, {slots} slots, {seconds} s", rows)
+    print_table(f"one worker, {conversations} multi-turn conversations, {slots} slots, {seconds} s", rows)
 
 
 @app.command()
@@ -159,7 +158,7 @@ def cost(conversations: int = 500, slots: int = 64, seconds: float = 0.1) -> Non
         ("planning, execution, prompts, checks", f"{rehearsal.cpu / thousands:.2f} s"),
         ("the requests themselves", f"{(run.cpu - rehearsal.cpu) / thousands:.2f} s"),
     ]
-    _print(f"CPU seconds for 1,000 requests, {run.served.answered.total():,} requests", rows)
+    print_table(f"CPU seconds for 1,000 requests, {run.served.answered.total():,} requests", rows)
 
 
 @app.command()
@@ -176,7 +175,7 @@ def faults(conversations: int = 200, slots: int = 64, seconds: float = 0.5, shar
         ("clean + injected waits / slots", f"{bound:.1f} s", f"{faulty.seconds / bound:.2f} times that"),
         ("answered twice", str(sum(count - 1 for count in faulty.served.answered.values())), f"{faulty.served.faults.total():,} faults"),
     ]
-    _print(f"{conversations} multi-turn conversations", rows)
+    print_table(f"{conversations} multi-turn conversations", rows)
 
 
 def _against(run: Measured, limit: float) -> tuple[str, str, str]:
@@ -188,13 +187,6 @@ def _same(run: Measured, rehearsal: Rehearsal) -> str:
     kept = [outcome for outcome in run.outcomes if isinstance(outcome, Trajectory)]
     expected = [outcome for outcome in rehearsal.outcomes if isinstance(outcome, Trajectory)]
     return f"{len(kept)} rows, as rehearsed" if kept == expected else f"{len(kept)} rows, NOT the {len(expected)} rehearsed"
-
-
-def _print(title: str, rows: Sequence[Sequence[str]]) -> None:
-    table = Table(title=title, show_header=False, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from magnet_ray.functions.pool import FunctionPool
-from magnet_ray.verification import identifiers
+from magnet_ray.teacher.said import identifiers
 
 _CALLED: Final = re.compile(r"(?<![\w-])([\w-]{1,64})\(")
 _HINT: Final = re.compile(r"\bhint(?:s|ed)?\b", re.IGNORECASE)
