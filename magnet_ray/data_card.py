@@ -45,6 +45,8 @@ class Summary:
             f"multi-turn: {figures['multi_turn_mean_turns']} turns and {figures['multi_turn_mean_calls']} calls a conversation "
             f"(paper: {figures['paper_mean_turns']} and {figures['paper_mean_calls']})"
         )
+        if used := usage_line(self.manifest):
+            lines.append(used)
         lines.append(f"{counts.attempted / self.seconds:.0f} paths/s, {self.seconds:.1f} s in all, start included")
         return Group(*lines, str(self.path))
 
@@ -85,6 +87,9 @@ def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
     yield f"{counts.attempted} paths were attempted, {counts.kept} kept, {counts.failed} failed" + (":\n" if counts.failed else ".\n")
     if counts.failed:
         yield markdown_table(("reason", "paths"), _by_count(counts.by_reason))
+    if manifest.usage:
+        yield "## Models\n"
+        yield usage_table(manifest)
     yield "## Shape\n"
     yield _shape(figures)
     yield "Turns of the multi-turn categories:\n"
@@ -110,6 +115,27 @@ def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
         "`reference_calls` (per turn), `provenance` (per turn, call and argument) and `final_state` hold JSON text. "
         "`magnet inspect DIR` shows one conversation; `magnet export DIR` writes files for trainers.\n"
     )
+
+
+def usage_table(manifest: Manifest) -> str:
+    """What each role's model was asked, as a Markdown table."""
+    config = manifest.config["teacher"]
+    rows = []
+    for role, counts in manifest.usage.items():
+        own = (manifest.config.get("student") if role == "student" else config["roles"].get(role)) or {}
+        name = own.get("name") or config["model"]["name"] or config["vllm"]["model"] or ""
+        tokens = (f"{counts['prompt_tokens']:,}", f"{counts['completion_tokens']:,}")
+        rows.append((role, name, f"{counts['requests']:,}", f"{counts['from_cache']:,}", *tokens))
+    return markdown_table(("role", "model", "requests", "answered before", "tokens read", "tokens written"), rows)
+
+
+def usage_line(manifest: Manifest) -> str:
+    """What all models were asked, in one line; empty when none was."""
+    if not manifest.usage:
+        return ""
+    names = ("requests", "prompt_tokens", "completion_tokens")
+    requests, read, written = (sum(counts[name] for counts in manifest.usage.values()) for name in names)
+    return f"models: {requests:,} requests, {read:,} tokens read, {written:,} written"
 
 
 def _shape(figures: Mapping[str, Any]) -> str:

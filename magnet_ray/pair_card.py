@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from magnet_ray.atomic_files import write_atomically
-from magnet_ray.data_card import chart, markdown_table, render_messages
+from magnet_ray.data_card import chart, markdown_table, render_messages, usage_line, usage_table
 from magnet_ray.finished_runs import Manifest
 from magnet_ray.table_files import read_records
 from magnet_ray.types import ErrorType, PreferencePair
@@ -49,6 +49,8 @@ class PairSummary:
         if figures["pairs_left_out"]:
             lines.append(f"{figures['pairs_left_out']} more were made and left out to keep the proportions (balance=false keeps them)")
         lines.append("rejected sides: " + (", ".join(f"{count} {name}" for name, count in figures["pairs_by_source"].items()) or "none"))
+        if used := usage_line(self.manifest):
+            lines.append(used)
         lines.append(f"{counts.attempted / self.seconds:.0f} rows/s, {self.seconds:.1f} s in all, start included")
         return Group(*lines, str(self.path))
 
@@ -88,6 +90,9 @@ def _sections(summary: PairSummary) -> Iterable[str]:
             ("reason", "conversations"),
             [(name, count) for count, name in sorted(((count, name) for name, count in counts.by_reason.items()), reverse=True)],
         )
+    if manifest.usage:
+        yield "## Models\n"
+        yield usage_table(manifest)
     yield "## One pair of each error type\n"
     for pair in _examples(summary):
         yield f"### {pair.error_type.value}, `{pair.id}` ({pair.source}): {MEANINGS[pair.error_type]}\n"

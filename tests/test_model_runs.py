@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,9 @@ def test_a_run_keeps_what_the_models_worded_and_counts_what_it_took(rehearsal: R
     assert sum(counts["prompt_tokens"] for counts in usage) == served.prompt_tokens
     assert sum(counts["completion_tokens"] for counts in usage) == served.completion_tokens
     assert "back_translation.md" in manifest.prompts
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert "## Models" in card and "| back_translator | oracle | " in card
+    assert re.search(r"^models: [\d,]+ requests, ", done.stdout, re.MULTILINE)
     assert " requests, " in done.stderr
 
 
