@@ -14,6 +14,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ from magnet_ray.config import SynthesizeConfig
 from magnet_ray.data_card import Summary, write_card
 from magnet_ray.duplicates import PERMUTATIONS, Signature, near_duplicates
 from magnet_ray.environments.opening import environment_opener
+from magnet_ray.errors import Rejected
 from magnet_ray.finished_runs import Manifest
 from magnet_ray.functions.pool import FunctionPool, save_pool
 from magnet_ray.graph import save_graph
 from magnet_ray.judge import DependencyJudge
 from magnet_ray.mix import category_of
 from magnet_ray.path_maker import PathMaker
+from magnet_ray.paths import sample_path
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.rows import from_table
@@ -39,10 +42,12 @@ from magnet_ray.run_models import JudgedByModel, judge_by_model, models_of
 from magnet_ray.shard_runs import FailureBudget, make_shards, used
 from magnet_ray.shards import by_reason
 from magnet_ray.statistics import RunStatistics
-from magnet_ray.synthesis import Recipe, prepare
+from magnet_ray.synthesis import MESSAGES_A_TURN, Recipe, prepare
 from magnet_ray.teacher.prompts import prompt_versions
 from magnet_ray.types import Failure, FailureReason, Trajectory
 
+SAMPLED_PATHS = 300
+"""Paths from which a plan estimates the requests of a run."""
 SHOWN_FAILURES = 5
 """Functions left out of the pool that are named on stderr; the rest stand in the run's `pool/`."""
 
@@ -123,9 +128,24 @@ def plan(config: SynthesizeConfig) -> str:
             f"paths        {config.num}: " + ", ".join(f"{count} {name}" for name, count in _quotas(config, recipe).items()),
             f"shards       {shards} of {config.ray.shard_size} paths",
             f"where        {where}",
-            f"teacher      {config.teacher.kind}",
+            f"teacher      {_teacher(config, recipe)}",
         )
     )
+
+
+def _teacher(config: SynthesizeConfig, recipe: Recipe) -> str:
+    """Who writes the words, and about how many requests that takes when nothing is asked twice."""
+    teacher = config.teacher
+    if teacher.kind == "template":
+        return teacher.kind
+    turns = []
+    for index in range(min(config.num, SAMPLED_PATHS)):
+        with suppress(Rejected):
+            turns.append(len(sample_path(index, run_seed=config.seed, graph=recipe.workshop.graph, settings=recipe.paths).turns))
+    replies = MESSAGES_A_TURN * teacher.positives.attempts if teacher.positives.attempts else 1.0
+    requests = sum(turns) / max(1, len(turns)) * (1 + teacher.forth_check + replies) * config.num
+    name = teacher.model.name or teacher.vllm.model or "no model named"
+    return f"{teacher.kind}, {name}: about {requests:,.0f} requests"
 
 
 def _quotas(config: SynthesizeConfig, recipe: Recipe) -> dict[str, int]:
