@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from magnet_ray.sections import ROWS_UNCHANGED, Section, load_section
+from magnet_ray.types import compact
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 Text = Annotated[str, Field(min_length=1)]
+# YAML reads a JSON object as a mapping, and so does --set; it is kept as text, whose keys no section has to know.
+JsonObject = Annotated[Text, BeforeValidator(lambda value: compact(value) if isinstance(value, dict) else value)]
 
 
 class MixConfig(Section):
@@ -150,8 +153,8 @@ class RoleConfig(Section):
     timeout: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Seconds that one request may take; null: 120.")
     input_price: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Price of a million tokens read; null: 0.")
     output_price: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Price of a million tokens written; null: 0.")
-    extra_body: Text | None = Field(
-        default=None, description="JSON object text added to every request, such as vLLM's chat_template_kwargs."
+    extra_body: JsonObject | None = Field(
+        default=None, description="JSON object of keys added to every request, such as vLLM's chat_template_kwargs."
     )
 
 
@@ -200,8 +203,8 @@ class VllmConfig(Section):
     ongoing_requests: int = Field(
         default=64, ge=1, le=100_000, description="Requests a replica should have in flight; more bring another replica."
     )
-    engine: Text | None = Field(default=None, description="JSON object text of further vLLM engine arguments.")
-    bundle: Text | None = Field(default=None, description="JSON object text of what a replica reserves; null: one GPU.")
+    engine: JsonObject | None = Field(default=None, description="JSON object of further vLLM engine arguments.")
+    bundle: JsonObject | None = Field(default=None, description="JSON object of what a replica reserves; null: one GPU.")
 
 
 class TeacherConfig(Section):

@@ -33,11 +33,18 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 class Command:
     """A command of `magnet` as a process, with all processes that it started."""
 
-    def __init__(self, arguments: Sequence[object], *, env: Mapping[str, str] | None = None, program: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[object],
+        *,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = (),
+        python: Path | str = sys.executable,
+    ) -> None:
         self.mark = uuid4().hex
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         self.process = subprocess.Popen(
-            [sys.executable, *(program or ("-m", "magnet_ray.cli")), *map(str, arguments)],
+            [str(python), *(program or ("-m", "magnet_ray.cli")), *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -71,9 +78,11 @@ class Command:
 
 
 @contextmanager
-def started(*arguments: object, env: Mapping[str, str] | None = None, program: Sequence[str] = ()) -> Iterator[Command]:
+def started(
+    *arguments: object, env: Mapping[str, str] | None = None, program: Sequence[str] = (), python: Path | str = sys.executable
+) -> Iterator[Command]:
     """A running command; nothing of it is left afterwards."""
-    command = Command(arguments, env=env, program=program)
+    command = Command(arguments, env=env, program=program, python=python)
     try:
         yield command
     finally:

@@ -146,6 +146,16 @@ def test_a_configuration_survives_plain_values_and_pickling() -> None:
     assert pickle.loads(pickle.dumps(config)) == config
 
 
+def test_a_json_object_is_taken_as_text_and_as_yaml_reads_it() -> None:
+    text = '{"dtype":"float32","enforce_eager":true}'
+    for given in (text, f"'{text}'", "{dtype: float32, enforce_eager: true}"):
+        assert load_config(sets=[f"teacher.vllm.engine={given}"]).teacher.vllm.engine == text
+    parts = ["teacher.vllm.engine.dtype=float32", "teacher.vllm.engine.enforce_eager=true"]
+    assert load_config(sets=parts).teacher.vllm.engine == text
+    with pytest.raises(ConfigError, match=r"teacher\.vllm\.bundle in --set; got \[1\]; expected a valid string"):
+        load_config(sets=["teacher.vllm.bundle=[1]"])
+
+
 def test_a_configuration_cannot_be_changed() -> None:
     config = load_config()
     with pytest.raises(ValueError, match="frozen"):

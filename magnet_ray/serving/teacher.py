@@ -55,9 +55,10 @@ def deploy_teacher(config: VllmConfig, name: str, progress: Progress, patience: 
         ConfigError: a model, engine or bundle that cannot be used.
         JobFailed: no replica became ready.
     """
+    # It would print each deployment's options.
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     application = _application(config)
     alone = not serve.status().applications
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     # Without effect where Serve runs already.
     serve.start(proxy_location="Disabled")
     try:

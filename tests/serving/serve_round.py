@@ -29,7 +29,7 @@ from magnet_ray.serving.serve_transport import ServedRequest, ServeTransport
 from magnet_ray.serving.teacher import deploy_teacher, deployment_options
 from magnet_ray.types import JsonValue
 from tests.serving.asked import is_verdict, verdict_body, weather_body
-from tests.serving.vllm_server import ENGINE, counted_tokens
+from tests.serving.vllm_server import ENGINE, TokenCounts, counted_tokens
 
 REQUESTS = 100
 NAME = "magnet-teacher"
@@ -88,15 +88,21 @@ def count_tokens(expected: int) -> tuple[int, int]:
     """vLLM's counters as Ray exports them, which takes some seconds: as soon as they reach `expected` tokens read."""
     deadline = time.monotonic() + 40.0
     while True:
-        read = written = 0
-        for node in ray.nodes():  # type: ignore[no-untyped-call]
-            address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
-            with urllib.request.urlopen(address, timeout=10) as response:
-                counts = counted_tokens(response.read().decode(), prefix="ray_vllm_")
-            read, written = read + counts.prompt, written + counts.generation
-        if read >= expected or time.monotonic() > deadline:
-            return read, written
+        counts = counters()
+        if counts.prompt >= expected or time.monotonic() > deadline:
+            return counts.prompt, counts.generation
         time.sleep(1.0)
+
+
+def counters() -> TokenCounts:
+    """vLLM's counters of all replicas, as Ray exports them at this moment."""
+    read = written = 0
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+        with urllib.request.urlopen(address, timeout=10) as response:
+            counts = counted_tokens(response.read().decode(), prefix="ray_vllm_")
+        read, written = read + counts.prompt, written + counts.generation
+    return TokenCounts(prompt=read, generation=written)
 
 
 def teacher(checkpoint: str) -> dict[str, Any]:

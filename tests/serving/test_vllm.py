@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,35 +18,10 @@ from magnet_ray.llm.http import HttpTransport
 from magnet_ray.llm.transport import RequestFailed, read_answer
 from magnet_ray.types import JsonValue
 from tests.serving.asked import is_verdict, verdict_body, weather_body
-from tests.serving.vllm_server import ROOT, VllmServer, interpreter, vllm_server
+from tests.serving.vllm_server import ROOT, VllmServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 REQUESTS = 100
-
-
-@pytest.fixture(scope="module")
-def python() -> Path:
-    """The interpreter that has vLLM."""
-    found = interpreter()
-    if found is None:
-        pytest.skip("no environment with vLLM: run `make setup-vllm`, or name its interpreter in MAGNET_VLLM_PYTHON")
-    return found
-
-
-@pytest.fixture(scope="module")
-def checkpoint(python: Path) -> Path:
-    """The tiny chat model, from the user's cache after the first time."""
-    done = _run(python, "tests.serving.tiny_checkpoint")
-    if done.returncode:
-        pytest.skip(f"the tiny model cannot be had: {done.stderr.strip().splitlines()[-1:]}")
-    return Path(done.stdout.strip().splitlines()[-1])
-
-
-@pytest.fixture(scope="module")
-def server(python: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
-    """An OpenAI-compatible server."""
-    with vllm_server(python, checkpoint, log=tmp_path_factory.mktemp("vllm") / "server.log") as running:
-        yield running
 
 
 async def ask(server: VllmServer, bodies: list[dict[str, JsonValue]]) -> list[ChatAnswer]:
