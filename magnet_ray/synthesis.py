@@ -26,12 +26,13 @@ from magnet_ray.rollouts.acceptance import SummaryJudge
 from magnet_ray.rollouts.positives import Positives, positive_row
 from magnet_ray.rollouts.rollout import World
 from magnet_ray.rollouts.summary_judge import ModelSummaryJudge
+from magnet_ray.teacher.base import Teacher
 from magnet_ray.teacher.language_model import LanguageModelTeacher
 from magnet_ray.teacher.split import SplitTeacher
 from magnet_ray.teacher.template import TemplateTeacher
 from magnet_ray.trajectories import build_trajectory
 from magnet_ray.translation import TranslationSettings, Workshop, translate
-from magnet_ray.types import Failure, FailureReason, Trajectory, content_id
+from magnet_ray.types import Failure, FailureReason, Trajectory, TranslatedPath, content_id
 from magnet_ray.verification import verify
 
 MakeJudge = Callable[[FunctionPool], DependencyJudge]
@@ -104,13 +105,13 @@ def path_settings(config: SynthesizeConfig) -> PathSettings:
 
 async def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
     """The verified row of a path, or why there is none."""
-    stage = "path"
+    stage, said = "path", ""
     try:
         with boundary(FailureReason.UNEXPECTED):
             path = sample_path(index, run_seed=recipe.seed, graph=recipe.workshop.graph, settings=recipe.paths)
             stage = "translation"
             translated = await translate(path, recipe.workshop)
-            stage = "verification"
+            stage, said = "verification", _said(translated, recipe.workshop.teacher)
             verify(translated, recipe.workshop.pool, recipe.workshop.open_environment)
             row = build_trajectory(translated, recipe.workshop.pool)
             if recipe.act is None:
@@ -125,8 +126,15 @@ async def make_row(index: int, recipe: Recipe) -> Trajectory | Failure:
             reason=rejected.reason,
             detail=" ".join(rejected.detail.split())[:500],
             category=category_of(index, recipe.paths.mix).value,
-            raw=rejected.raw,
+            raw=rejected.raw or said,
         )
+
+
+def _said(translated: TranslatedPath, teacher: Teacher) -> str:
+    """What a model wrote for a path, for a failure's record; empty where the embedded teacher did."""
+    if isinstance(teacher, TemplateTeacher):
+        return ""
+    return "\n".join(text for turn in translated.turns for text in (turn.query, turn.reply))
 
 
 def with_models(recipe: Recipe, models: ChatModel, config: TeacherConfig) -> Recipe:

@@ -10,9 +10,11 @@ from random import Random
 from typing import Any
 
 from magnet_ray.at_once import at_once
+from magnet_ray.config import TeacherConfig
 from magnet_ray.environments.in_process import BuiltinEnvironment
 from magnet_ray.errors import EnvironmentFault
-from magnet_ray.synthesis import make_row, make_rows
+from magnet_ray.llm.base import ChatAnswer, ChatRequest
+from magnet_ray.synthesis import make_row, make_rows, with_models
 from magnet_ray.types import Category, Failure, FailureReason, FunctionSpec, Trajectory
 from magnet_ray.wording import says
 from tests.builtin_recipe import ROWS, builtin_outcome, builtin_recipe, builtin_rows, rows_of
@@ -291,3 +293,17 @@ def test_what_nobody_foresaw_becomes_a_failure_too() -> None:
     assert isinstance(outcome, Failure)
     assert outcome.reason is FailureReason.UNEXPECTED and "RuntimeError: a bug" in outcome.detail
     assert outcome.id == builtin_outcome(0).id
+
+
+class ModestModel:
+    """Says the same vague thing to every turn: parsable, but about nothing that was planned."""
+
+    async def answer(self, request: ChatRequest) -> ChatAnswer:
+        return ChatAnswer(content='{"query": "Could you do that for me, please?", "mentions": [], "unmentioned": []}', finish_reason="stop")
+
+
+def test_a_path_that_a_model_worded_wrongly_keeps_its_words() -> None:
+    recipe = with_models(builtin_recipe(), ModestModel(), TeacherConfig(forth_check=False))
+    outcomes = [at_once(make_row(index, recipe)) for index in range(12)]
+    assert all(isinstance(outcome, Failure) for outcome in outcomes)
+    assert all("Could you do that for me" in outcome.raw for outcome in outcomes if isinstance(outcome, Failure))
