@@ -358,7 +358,7 @@ def _check_resumable(path: Path, config: SynthesizeConfig | DistillConfig) -> No
 def _at(values: Mapping[str, Any], key: str) -> str:
     value: Any = values
     for part in key.split("."):
-        value = value[part]
+        value = None if value is None else value[part]
     return json.dumps(value)
 
 

@@ -135,9 +135,13 @@ class RoleConfig(Section):
     """A model and how it is sampled; a field left null is taken from `teacher.model`."""
 
     base_url: Text | None = Field(
-        default=None, description="OpenAI-compatible endpoint, such as http://host:8000/v1; null: OPENAI_BASE_URL, else OpenAI's own."
+        default=None,
+        description="OpenAI-compatible endpoint, such as http://host:8000/v1; null: OPENAI_BASE_URL, else OpenAI's own.",
+        json_schema_extra={ROWS_UNCHANGED: True},
     )
-    api_key_env: Text | None = Field(default=None, description="Environment variable that holds the key; null: OPENAI_API_KEY.")
+    api_key_env: Text | None = Field(
+        default=None, description="Environment variable that holds the key; null: OPENAI_API_KEY.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
     name: Text | None = Field(default=None, description="Name of the model, as the endpoint knows it.")
     temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
         default=None, description="Sampling temperature; null: the endpoint's own."
@@ -148,11 +152,19 @@ class RoleConfig(Section):
         default=None, description="How the endpoint holds an answer to a JSON Schema; `none`: by asking. null: json_schema."
     )
     concurrency: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="Most requests that one worker keeps in flight; fewer while the endpoint pushes back. null: 64."
+        default=None,
+        description="Most requests that one worker keeps in flight; fewer while the endpoint pushes back. null: 64.",
+        json_schema_extra={ROWS_UNCHANGED: True},
     )
-    timeout: Annotated[float, Field(gt=0)] | None = Field(default=None, description="Seconds that one request may take; null: 120.")
-    input_price: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Price of a million tokens read; null: 0.")
-    output_price: Annotated[float, Field(ge=0)] | None = Field(default=None, description="Price of a million tokens written; null: 0.")
+    timeout: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Seconds that one request may take; null: 120.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
+    input_price: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="Price of a million tokens read; null: 0.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
+    output_price: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="Price of a million tokens written; null: 0.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
     extra_body: JsonObject | None = Field(
         default=None, description="JSON object of keys added to every request, such as vLLM's chat_template_kwargs."
     )
@@ -171,9 +183,21 @@ class RolesConfig(Section):
 class RequestsConfig(Section):
     """What is done about requests that fail."""
 
-    retries: int = Field(default=10, ge=0, le=1_000, description="Times that a failed request is sent again.")
-    backoff: float = Field(default=0.5, gt=0, description="Seconds before the first retry, on average; doubled each time.")
-    backoff_max: float = Field(default=30.0, gt=0, description="Longest wait before a retry, unless the server asks for more.")
+    retries: int = Field(
+        default=10, ge=0, le=1_000, description="Times that a failed request is sent again.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
+    backoff: float = Field(
+        default=0.5,
+        gt=0,
+        description="Seconds before the first retry, on average; doubled each time.",
+        json_schema_extra={ROWS_UNCHANGED: True},
+    )
+    backoff_max: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest wait before a retry, unless the server asks for more.",
+        json_schema_extra={ROWS_UNCHANGED: True},
+    )
     reasks: int = Field(default=2, ge=0, le=20, description="Times that a model is shown what was wrong with its answer.")
 
 
@@ -198,13 +222,19 @@ class VllmConfig(Section):
     """Replicas of the teacher in the same Ray cluster, for `kind: vllm`."""
 
     model: Text | None = Field(default=None, description="Checkpoint: a directory, or a name that vLLM can fetch.")
-    min_replicas: int = Field(default=1, ge=0, le=4_096, description="Fewest replicas.")
-    max_replicas: int = Field(default=1, ge=1, le=4_096, description="Most replicas.")
+    min_replicas: int = Field(default=1, ge=0, le=4_096, description="Fewest replicas.", json_schema_extra={ROWS_UNCHANGED: True})
+    max_replicas: int = Field(default=1, ge=1, le=4_096, description="Most replicas.", json_schema_extra={ROWS_UNCHANGED: True})
     ongoing_requests: int = Field(
-        default=64, ge=1, le=100_000, description="Requests a replica should have in flight; more bring another replica."
+        default=64,
+        ge=1,
+        le=100_000,
+        description="Requests a replica should have in flight; more bring another replica.",
+        json_schema_extra={ROWS_UNCHANGED: True},
     )
     engine: JsonObject | None = Field(default=None, description="JSON object of further vLLM engine arguments.")
-    bundle: JsonObject | None = Field(default=None, description="JSON object of what a replica reserves; null: one GPU.")
+    bundle: JsonObject | None = Field(
+        default=None, description="JSON object of what a replica reserves; null: one GPU.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
 
 
 class TeacherConfig(Section):

@@ -86,7 +86,8 @@ def section_differences(first: Section, second: Section) -> tuple[str, ...]:
     Keys that change no row (where Ray runs, the failure budget) may differ.
     """
     ours, theirs = dict(_leaves(first)), dict(_leaves(second))
-    return tuple(key for key in ours if ours[key] != theirs[key])
+    # A section that may be left out altogether has keys on one side only.
+    return tuple(key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key))
 
 
 def describe_section(kind: type[Section]) -> tuple[tuple[str, str, str], ...]:

@@ -179,3 +179,13 @@ def test_the_mix_has_the_names_that_the_mixer_takes() -> None:
     from magnet_ray.mix import MixWeights
 
     assert MixWeights(**SynthesizeConfig().mix.model_dump()) == MixWeights()
+
+
+def test_how_a_model_is_reached_may_change_between_a_run_and_its_resumption() -> None:
+    began = load_config(sets=["teacher.kind=openai", "teacher.model.name=a"])
+    moved = ("base_url=http://there/v1", "api_key_env=OTHER", "concurrency=9", "timeout=5", "input_price=1")
+    again = ["teacher.kind=openai", "teacher.model.name=a", "teacher.requests.retries=3", "teacher.workers=2"]
+    assert section_differences(began, load_config(sets=[*again, *(f"teacher.model.{key}" for key in moved)])) == ()
+    assert section_differences(began, load_config(sets=[*again, "teacher.model.temperature=1"])) == ("teacher.model.temperature",)
+    other = load_config(sets=[*again, "teacher.roles.responder.name=b"])
+    assert section_differences(began, other) == section_differences(other, began) == ("teacher.roles.responder.name",)
