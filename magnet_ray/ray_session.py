@@ -53,8 +53,6 @@ def _start(num_cpus: int | None) -> None:
     # The job needs no network, so nothing should reach for it.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    # Ray's core calls it an error when a pool of workers is let go; what matters comes as an exception.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     # It would announce that tokens are in use.
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     # `local`, because without an address Ray joins any cluster that happens to run on this machine.
