@@ -56,16 +56,22 @@ def rate(paths: int = 1_000, repeats: int = 3) -> None:
 
 @app.command("ray")
 def ray_ratio(paths: int = 10_000, repeats: int = 3, cpus: int = 2) -> None:
-    """The Ray job against the plain loop over the same stages, in turn; ratio of the times, Ray's start excluded and included."""
-    ratios, whole = [], []
+    """The Ray job against the plain loop over the same stages, in turn; ratio of the times, Ray's start excluded and included.
+
+    What the machine itself allows is measured beside it: as many plain loops at once, none knowing of the others, against
+    one. Cores that share a physical core or a memory bus give less than their number.
+    """
+    ratios, whole, limits = [], [], []
     for _ in range(repeats):
         plain = _timed(lambda directory: _plain_loop(_config(paths, {}), directory))
         inner, outer = _ray_job(paths, cpus)
         ratios.append(plain / inner)
         whole.append(plain / outer)
+        limits.append(cpus * _alone(paths // 4, 1) / _alone(paths // 4, cpus))
     rows = [
         (f"plain loop / Ray job on {cpus} CPUs", f"{statistics.median(ratios):.2f}", _spread(ratios)),
         ("the same with interpreter and Ray started anew", f"{statistics.median(whole):.2f}", _spread(whole)),
+        (f"the machine's limit: {cpus} plain loops at once / one", f"{statistics.median(limits):.2f}", _spread(limits)),
     ]
     print_table(f"{paths} paths", rows)
 
@@ -140,6 +146,39 @@ def _timed(work: Callable[[Path], None]) -> float:
         began = time.perf_counter()
         work(Path(directory) / "run")
         return time.perf_counter() - began
+
+
+_LOOP = """
+import sys, time
+from magnet_ray.config import load_config
+from magnet_ray.environments.opening import open_environment
+from magnet_ray.synthesis import make_rows, prepare
+recipe = prepare(load_config(), open_environment)
+make_rows(range(200), recipe)
+print("ready", flush=True)
+sys.stdin.readline()
+began = time.perf_counter()
+make_rows(range(200, 200 + int(sys.argv[1])), recipe)
+print(time.perf_counter() - began)
+"""
+
+
+def _alone(paths: int, processes: int) -> float:
+    """Seconds that a plain loop over so many paths takes while others of its kind run beside it."""
+    command = [sys.executable, "-c", _LOOP, str(paths)]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    for process in running:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    # They were made ready one beside the other; now they begin together.
+    return max(float(out) for out, _ in _together(running))
+
+
+def _together(running: Sequence[subprocess.Popen[str]]) -> list[tuple[str, str]]:
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [process.communicate() for process in running]
 
 
 _JOB = """
