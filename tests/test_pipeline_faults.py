@@ -103,7 +103,7 @@ def test_a_driver_killed_between_the_tables_and_the_manifest_is_resumed(tmp_path
     assert (run / "README.md").exists()
     inspected = magnet("inspect", run)
     assert inspected.returncode == USER_ERROR
-    assert inspected.stderr == f"magnet: the run in {run} is not finished; finish it: magnet synthesize --resume with the same options\n"
+    assert inspected.stderr == f"magnet: the run in {run} is not finished; finish it: the same command with --resume\n"
     done = magnet(*OPTIONS, "--out", run, "--resume")
     assert done.returncode == DONE, done.stderr
     assert f"making paths: {NUM} of {NUM} were done before" in done.stderr
