@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from evals.throughput.model_server import Behaviour, Fault, ModelServer, Served
 from evals.throughput.oracle import Script
 from evals.throughput.teacher import Rehearsal, rehearsed
 from magnet_ray.cli import DONE, FAILED, USER_ERROR
-from magnet_ray.finished_runs import read_manifest, read_trajectories
+from magnet_ray.finished_runs import read_failures, read_manifest, read_trajectories
 from magnet_ray.types import Trajectory
 from tests.cluster_support import magnet, needs_proc, shards_done, started, wait_until
-from tests.model_server import Behaviour, Fault, ModelServer, Served
 
 pytestmark = [pytest.mark.slow, needs_proc]
 
@@ -117,8 +117,6 @@ def test_a_killed_run_pays_at_most_for_what_was_in_flight_again(rehearsal: Rehea
 
 
 def test_an_answer_that_cannot_be_used_is_a_failure_with_its_text(rehearsal: Rehearsal, tmp_path: Path) -> None:
-    from magnet_ray.finished_runs import read_failures
-
     def mumble(headers: Mapping[str, str], body: dict[str, Any]) -> dict[str, Any]:
         key = headers["X-Request-Id"]
         return {"content": "Well, hmm."} if "/back_translator/2/" in key else rehearsal.answers.get(key, {"content": "?"})

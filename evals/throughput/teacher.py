@@ -22,6 +22,7 @@ from typing import Any
 
 import typer
 
+from evals.throughput.model_server import Behaviour, ModelServerProcess, Served
 from evals.throughput.oracle import Script, rehearse
 from evals.throughput.tables import print_table
 from magnet_ray.config import SynthesizeConfig, load_config
@@ -33,7 +34,6 @@ from magnet_ray.path_maker import PathMaker
 from magnet_ray.shards import Unit
 from magnet_ray.synthesis import prepare
 from magnet_ray.types import Failure, Trajectory
-from tests.model_server import Behaviour, ModelServerProcess, Served
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from evals.throughput.model_server import Behaviour, Fault, ModelServer, echo
 from magnet_ray.errors import ConfigError
 from magnet_ray.llm.http import HttpTransport, retry_after_seconds
 from magnet_ray.llm.transport import RequestFailed, Trouble, read_answer
-from tests.model_server import Behaviour, Fault, ModelServer, echo
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 SECRET = "sk-very-secret-1234"

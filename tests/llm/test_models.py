@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from evals.throughput.model_server import Behaviour, Fault, ModelServer, Served, echo
 from magnet_ray.config import BudgetConfig, RequestsConfig, RoleConfig, RolesConfig, TeacherConfig
 from magnet_ray.errors import BudgetSpent, ConfigError, Rejected
 from magnet_ray.llm.base import ChatAnswer, ChatRequest, RequestKey, Role
@@ -24,7 +25,6 @@ from magnet_ray.llm.roles import Models, role_prices, teacher_settings
 from magnet_ray.llm.settings import ModelSettings
 from magnet_ray.llm.transport import RequestFailed, Trouble
 from magnet_ray.types import FailureReason, JsonValue
-from tests.model_server import Behaviour, Fault, ModelServer, Served, echo
 
 QUICK = RequestsConfig(retries=10, backoff=0.01, backoff_max=0.05)
 
