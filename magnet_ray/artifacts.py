@@ -8,7 +8,6 @@ and rows in = rows kept + failures. One driver at a time: the lock ends with the
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import time
@@ -16,25 +15,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import pyarrow as pa
 
-from magnet_ray.atomic_files import FileLock, read_json, take_lock, write_json, write_table
+from magnet_ray.atomic_files import FileLock, read_json, write_json, write_table
 from magnet_ray.config import DistillConfig, SynthesizeConfig
-from magnet_ray.errors import ConfigError, RunError
-from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE, Counts, Manifest, check_format
+from magnet_ray.errors import RunError
+from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE, Counts, Manifest
 from magnet_ray.rows import FAILURE_SCHEMA, record_schema, to_table
-from magnet_ray.sections import parse_section, section_differences, section_values
+from magnet_ray.run_directories import claim_directory, package_versions
+from magnet_ray.sections import section_values
 from magnet_ray.table_files import ROWS_PER_GROUP, batched, noted, read_records, read_table, rows_in, with_note, write_tables
 from magnet_ray.types import Failure, PreferencePair, Trajectory
 
-LOCK_FILE = "lock"
 BENCHMARK_SOURCES = ("bfcl",)
-PACKAGES = ("magnet_ray", "ray", "pyarrow", "numpy", "networkx", "pydantic", "datasketch", "jsonschema_rs", "bfcl_eval")
 
 
 Config = TypeVar("Config", SynthesizeConfig, DistillConfig)
@@ -103,20 +100,9 @@ class RunDirectory(Generic[Config]):
             RunError: the directory is in use, not empty, not a run, finished, or of another configuration or version.
         """
         path = Path(path)
-        _check_place(path, resume)
+        lock = claim_directory(path, JOBS[type(config)].kind, config, resume=resume)
         try:
-            (path / "shards").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"the run directory {path} cannot be created", error.strerror, fix="choose another --out") from None
-        lock = take_lock(path / LOCK_FILE)
-        try:
-            # Again, now that nobody else can write: another process may have been here in between.
-            _check_place(path, resume)
-            if (path / RUN_FILE).exists():
-                _check_resumable(path, config)
-            else:
-                kind = JOBS[type(config)].kind
-                write_json(path / RUN_FILE, {"format": FORMAT, "kind": kind, "config": section_values(config), "versions": _versions()})
+            (path / "shards").mkdir(exist_ok=True)
             _remove_leftovers(path)
         except BaseException:
             lock.release()
@@ -242,7 +228,7 @@ class RunDirectory(Generic[Config]):
             statistics=dict(gathered.statistics),
             usage=dict(gathered.usage),
             prompts=dict(origin.prompts),
-            versions=_versions(),
+            versions=package_versions(),
             python=platform.python_version(),
             platform=f"{platform.system()} {platform.machine()}",
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -300,66 +286,6 @@ def write_shard(directory: Path, shard: int, paths: range, rows: pa.Table, failu
     done, failed = shard_files(directory, shard)
     write_table(failed, to_table(Failure, sorted(failures, key=lambda row: row.index)))
     write_table(done, with_note(rows.sort_by("index"), {"units": len(paths), "failures": len(failures)}))
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _check_place(path: Path, resume: bool) -> None:
-    """Refuse a directory that a run cannot start or go on in."""
-    try:
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file", expected="a directory", fix="choose another --out")
-        names = {entry.name for entry in path.iterdir()} if path.exists() else set()
-    except OSError as error:
-        raise RunError(f"the run directory {path} cannot be read", error.strerror, fix="choose another --out") from None
-    if MANIFEST_FILE in names:
-        raise RunError(f"{path} holds a finished run", fix="choose another --out, or remove it first")
-    if RUN_FILE in names:
-        if not resume:
-            raise RunError(f"{path} holds an unfinished run", fix="add --resume to go on with it, or choose another --out")
-        return
-    ours = {LOCK_FILE, "shards"}
-    if others := sorted(name for name in names - ours if not name.endswith(".tmp")):
-        raise RunError(
-            f"{path} is not empty and holds no run", f"{others[0]} and {len(others) - 1} more entries", fix="choose another --out"
-        )
-
-
-def _check_resumable(path: Path, config: SynthesizeConfig | DistillConfig) -> None:
-    """Refuse to resume a run of another configuration, format or version."""
-    run = read_json(path / RUN_FILE)
-    check_format(path, run)
-    kind = JOBS[type(config)].kind
-    if run.get("kind") != kind:
-        raise RunError(f"{path} holds a run of magnet {run.get('kind')}", expected=f"one of magnet {kind}", fix="choose another --out")
-    try:
-        began_with = parse_section(type(config), run.get("config", {}))
-    except ConfigError as error:
-        raise RunError(f"{path / RUN_FILE} is damaged: {error}", fix="start anew in another --out") from None
-    if differences := section_differences(began_with, config):
-        then, now = section_values(began_with), section_values(config)
-        shown = "; ".join(f"{key} was {_at(then, key)}, is {_at(now, key)}" for key in differences)
-        raise RunError(f"the run in {path} began with another configuration: {shown}", fix="use the same options, or another --out")
-    ours, theirs = _versions().get("magnet_ray"), run.get("versions", {}).get("magnet_ray")
-    if ours != theirs:
-        raise RunError(
-            f"the run in {path} began with magnet_ray {theirs}", ours, fix="install that version, or start anew in another --out"
-        )
-
-
-def _at(values: Mapping[str, Any], key: str) -> str:
-    value: Any = values
-    for part in key.split("."):
-        value = None if value is None else value[part]
-    return json.dumps(value)
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -93,9 +93,9 @@ def read_trajectories(directory: Path | str, *, checksums: bool = False, start: 
     return _slice(Trajectory, Path(directory), files, start, stop)
 
 
-def read_pairs(directory: Path | str, *, checksums: bool = False) -> Iterator[PreferencePair]:
+def read_pairs(directory: Path | str, *, checksums: bool = False, start: int = 0, stop: int | None = None) -> Iterator[PreferencePair]:
     """The preference pairs of a finished run of `magnet distill`; as `read_trajectories`."""
-    return _slice(PreferencePair, Path(directory), _files(Path(directory), "pairs", checksums), 0, None)
+    return _slice(PreferencePair, Path(directory), _files(Path(directory), "pairs", checksums), start, stop)
 
 
 def read_failures(directory: Path | str, *, checksums: bool = False) -> Iterator[Failure]:

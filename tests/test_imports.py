@@ -19,7 +19,7 @@ PACKAGE = ROOT / "magnet_ray"
 
 LAYERS = (
     {"types", "errors", "at_once", "phrases", "wording", "json_paths", "lexicon", "field_kinds", "field_meanings"},
-    {"config", "sections", "rows", "atomic_files", "table_files", "artifacts", "finished_runs", "render", "llm"},
+    {"config", "sections", "rows", "atomic_files", "table_files", "artifacts", "run_directories", "finished_runs", "render", "llm"},
     {"environments", "functions", "teacher", "values"},
     set[str](),  # the stages: every module that is named nowhere else
     {
@@ -57,7 +57,7 @@ MAY_IMPORT_RAY = {
     "training",
     "serving",
 }
-HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "vllm", "datasets"}
+HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "safetensors", "vllm", "datasets"}
 MAY_BE_HEAVY = {"training", "serving", "render"}
 
 
