@@ -17,7 +17,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import Exit, TyperException
 
+from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, console, option, print_keys
 from magnet_ray.errors import JobFailed, UserError
+from magnet_ray.train_commands import train_app
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,20 +35,11 @@ pool_app = typer.Typer(help="Pools of functions: what conversations are made fro
 graph_app = typer.Typer(help="Dependency graphs: whose output serves whose input.", no_args_is_help=True, rich_markup_mode="rich")
 app.add_typer(pool_app, name="pool")
 app.add_typer(graph_app, name="graph")
+app.add_typer(train_app, name="train")
 
 SOURCE_HELP = "Source of functions: builtin | python:MODULE_OR_FILE | bfcl | toolbench:DIR | jsonl:FILE. Can be given again."
-SET_HELP = "One setting, such as ops.merge.enabled=false. Can be given again."
-
-
-def _option(*names: str, help: str, metavar: str | None = None) -> Any:
-    """An option whose default the help text does not repeat."""
-    return typer.Option(*names, help=help, metavar=metavar, show_default=False)
-
-
-Sources = Annotated[list[str] | None, _option("--source", help=SOURCE_HELP, metavar="SPEC")]
-ConfigFile = Annotated[Path | None, _option("--config", help="YAML file of settings.", metavar="FILE")]
-Sets = Annotated[list[str] | None, _option("--set", help=SET_HELP, metavar="KEY=VALUE")]
-OutDirectory = Annotated[Path, _option("--out", help="Directory to write.", metavar="DIR")]
+Sources = Annotated[list[str] | None, option("--source", help=SOURCE_HELP, metavar="SPEC")]
+OutDirectory = Annotated[Path, option("--out", help="Directory to write.", metavar="DIR")]
 RunArgument = Annotated[Path, typer.Argument(help="A finished run.", metavar="DIR", show_default=False)]
 
 
@@ -81,12 +74,12 @@ def quickstart(
     from magnet_ray.inspection import show_run
     from magnet_ray.pipeline import synthesize as run_job
 
-    console = _console()
+    screen = console()
     if not (out / MANIFEST_FILE).exists():
         config = load_config(overrides={"num": 200, "ray.shard_size": 25})
-        console.print(run_job(config, out, (out / RUN_FILE).exists()))
+        screen.print(run_job(config, out, (out / RUN_FILE).exists()))
     examples = write_sft_jsonl(out, out / "sft.jsonl")
-    show_run(out, console, category="multi_turn", seed=1)
+    show_run(out, screen, category="multi_turn", seed=1)
     typer.echo(
         f"""
 Where to look:
@@ -142,11 +135,11 @@ def pool_overlap(source: Sources = None) -> None:
 
 @graph_app.command("build")
 def graph_build(
-    pool: Annotated[Path, _option("--pool", help="A pool made by magnet pool build.", metavar="DIR")],
+    pool: Annotated[Path, option("--pool", help="A pool made by magnet pool build.", metavar="DIR")],
     out: OutDirectory,
     config: ConfigFile = None,
     sets: Sets = None,
-    seed: Annotated[int | None, _option("--seed", help="Seed of the scenarios.")] = None,
+    seed: Annotated[int | None, option("--seed", help="Seed of the scenarios.")] = None,
 ) -> None:
     """Judge which outputs serve which inputs, verify it by execution, and save the graph (Parquet, GraphML).
 
@@ -173,15 +166,15 @@ def graph_build(
 
 @app.command()
 def synthesize(
-    out: Annotated[Path | None, _option("--out", help="Directory of the run.", metavar="DIR")] = None,
+    out: Annotated[Path | None, option("--out", help="Directory of the run.", metavar="DIR")] = None,
     source: Sources = None,
-    num: Annotated[int | None, _option("--num", help="Paths to attempt, 1000 by default.", metavar="N")] = None,
-    seed: Annotated[int | None, _option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
+    num: Annotated[int | None, option("--num", help="Paths to attempt, 1000 by default.", metavar="N")] = None,
+    seed: Annotated[int | None, option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
     config: ConfigFile = None,
     sets: Sets = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would run, and stop.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run of the same settings.")] = False,
-    keys: Annotated[bool, typer.Option("--keys", help="Print every setting with its default, and stop.")] = False,
+    resume: Resume = False,
+    keys: Keys = False,
 ) -> None:
     """Turn a pool of functions into verified conversations.
 
@@ -197,7 +190,7 @@ def synthesize(
     from magnet_ray.sections import describe_section
 
     if keys:
-        _print_keys(describe_section(SynthesizeConfig))
+        print_keys(describe_section(SynthesizeConfig))
         return
     settings = load_config(config, sets or (), {"sources": tuple(source) if source else None, "num": num, "seed": seed})
     if out is None and not plan:
@@ -207,23 +200,23 @@ def synthesize(
     if out is None or plan:
         typer.echo(pipeline.plan(settings))
         return
-    _console().print(pipeline.synthesize(settings, out, resume))
+    console().print(pipeline.synthesize(settings, out, resume))
 
 
 @app.command()
 def distill(
-    run: Annotated[Path | None, _option("--run", help="A finished run of magnet synthesize.", metavar="DIR")] = None,
-    out: Annotated[Path | None, _option("--out", help="Directory to write.", metavar="DIR")] = None,
+    run: Annotated[Path | None, option("--run", help="A finished run of magnet synthesize.", metavar="DIR")] = None,
+    out: Annotated[Path | None, option("--out", help="Directory to write.", metavar="DIR")] = None,
     student: Annotated[
-        str | None, _option("--student", help="OpenAI-compatible endpoint of the student, such as http://host:8000/v1.", metavar="URL")
+        str | None, option("--student", help="OpenAI-compatible endpoint of the student, such as http://host:8000/v1.", metavar="URL")
     ] = None,
-    student_model: Annotated[str | None, _option("--student-model", help="Name of the student there.", metavar="NAME")] = None,
-    num: Annotated[int | None, _option("--num", help="Rows to use, all by default.", metavar="N")] = None,
-    seed: Annotated[int | None, _option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
+    student_model: Annotated[str | None, option("--student-model", help="Name of the student there.", metavar="NAME")] = None,
+    num: Annotated[int | None, option("--num", help="Rows to use, all by default.", metavar="N")] = None,
+    seed: Annotated[int | None, option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
     config: ConfigFile = None,
     sets: Sets = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run of the same settings.")] = False,
-    keys: Annotated[bool, typer.Option("--keys", help="Print every setting with its default, and stop.")] = False,
+    resume: Resume = False,
+    keys: Keys = False,
 ) -> None:
     """Turn conversations into preference pairs: the right continuation beside a wrong one.
 
@@ -239,7 +232,7 @@ def distill(
     from magnet_ray.sections import describe_section, load_section
 
     if keys:
-        _print_keys(describe_section(DistillConfig))
+        print_keys(describe_section(DistillConfig))
         return
     given = {"run": str(run) if run else None, "num": num, "seed": seed, "student.base_url": student, "student.name": student_model}
     settings = load_section(DistillConfig, config, sets or (), given)
@@ -247,14 +240,14 @@ def distill(
         raise UserError("--out is missing", expected="the directory of the run", fix="such as --out runs/pairs")
     from magnet_ray import distillation
 
-    _console().print(distillation.distill(settings, out, resume))
+    console().print(distillation.distill(settings, out, resume))
 
 
 @app.command()
 def inspect(
     run: RunArgument,
-    id: Annotated[str | None, _option("--id", help="Id of a conversation, or how it begins.")] = None,
-    category: Annotated[str | None, _option("--category", help="Only of this category.")] = None,
+    id: Annotated[str | None, option("--id", help="Id of a conversation, or how it begins.")] = None,
+    category: Annotated[str | None, option("--category", help="Only of this category.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the conversations instead.")] = False,
     limit: Annotated[int, typer.Option("--limit", help="Rows of the list.", min=1)] = 50,
     seed: Annotated[int, typer.Option("--seed", help="Another seed shows another conversation.")] = 0,
@@ -274,15 +267,15 @@ def inspect(
 
     pairs = read_manifest(run).kind == "distill"
     if listed:
-        (list_pairs if pairs else list_run)(run, _console(), category=category, limit=limit)
+        (list_pairs if pairs else list_run)(run, console(), category=category, limit=limit)
     else:
-        (show_pair if pairs else show_run)(run, _console(), id=id, category=category, seed=seed, full=full)
+        (show_pair if pairs else show_run)(run, console(), id=id, category=category, seed=seed, full=full)
 
 
 @app.command()
 def export(
     run: RunArgument,
-    out: Annotated[Path, _option("--out", help="File to write.", metavar="FILE")],
+    out: Annotated[Path, option("--out", help="File to write.", metavar="FILE")],
     format: Annotated[str, typer.Option("--format", help="sft | prompt-completion | sharegpt | preference")] = "sft",
 ) -> None:
     """Write a run as JSON lines for a trainer.
@@ -322,7 +315,7 @@ def run_command(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         again = shlex.join(["magnet", *(word for word in arguments if word != "--resume"), "--resume"])
         return _refuse(
-            f"interrupted; go on with: {again}" if arguments[:1] in (["synthesize"], ["distill"]) else "interrupted", INTERRUPTED
+            f"interrupted; go on with: {again}" if arguments[:1] in (["synthesize"], ["distill"], ["train"]) else "interrupted", INTERRUPTED
         )
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python would complain once more when it flushes at exit.
@@ -355,24 +348,6 @@ def _usage_line(error: TyperException) -> str:
     context: Any = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "magnet"
     return f"{message}; see {command} --help" if message else f"a command is missing; see {command} --help"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    class PipeConsole(Console):
-        """A console that leaves a closed pipe to `run_command`."""
-
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError
-
-    return PipeConsole(highlight=False)
-
-
-def _print_keys(keys: Sequence[tuple[str, str, str]]) -> None:
-    width = max(len(key) for key, _, _ in keys)
-    for key, default, meaning in keys:
-        typer.echo(f"{key:<{width}}  {meaning} (default {default})")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from magnet_ray.atomic_files import checksum, write_atomically
 from magnet_ray.errors import RunError
-from magnet_ray.rows import from_table
+from magnet_ray.rows import from_table, record_schema
 
 ROWS_PER_GROUP, GROUPS_PER_FILE = 1_000, 10
 
@@ -36,7 +36,7 @@ class DataFile(BaseModel):
 
 
 def read_records(record_type: type[Record], path: Path, start: int = 0, stop: int = sys.maxsize) -> Iterator[Record]:
-    """The records of a table file at positions `start` to `stop`, a row group in memory at a time.
+    """The records of a table file at positions `start` to `stop`, a row group in memory at a time; other columns are not read.
 
     Raises:
         RunError: the file is missing or damaged, or is a table of something else.
@@ -48,7 +48,8 @@ def read_records(record_type: type[Record], path: Path, start: int = 0, stop: in
                 rows = file.metadata.row_group(group).num_rows
                 first, last = max(0, start - before), min(rows, stop - before)
                 if first < last:
-                    yield from from_table(record_type, file.read_row_group(group).slice(first, last - first))
+                    table = file.read_row_group(group, columns=record_schema(record_type).names)
+                    yield from from_table(record_type, table.slice(first, last - first))
                 before += rows
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None

@@ -41,7 +41,7 @@ LAYERS = (
         "pair_card",
         "data_card",
     },
-    {"cli"},
+    {"cli", "cli_options", "train_commands"},
 )
 STAGE_LAYER = 3
 STAGES = {"paths", "translation", "trajectories", "verification", "datasets"}
@@ -57,7 +57,7 @@ MAY_IMPORT_RAY = {
     "training",
     "serving",
 }
-HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "safetensors", "vllm", "datasets"}
+HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "safetensors", "huggingface_hub", "tensorboardX", "vllm", "datasets"}
 MAY_BE_HEAVY = {"training", "serving", "render"}
 
 

@@ -199,9 +199,14 @@ class _Reading:
         asked = [call for call, nested in zip(expected.calls, self.nested[index], strict=True) if not nested and not call.wrote]
         if silent := [asked[at] for at in unmentioned([(call.arguments, call.output) for call in asked], reply)]:
             return FailureReason.WRONG_SUMMARY, f"nothing is said of {_listed(silent)} in {reply!r}"
-        if not expected.calls and not _ASKS.search(reply):
+        if not expected.calls and not asks_or_declines(reply):
             return FailureReason.WRONG_SUMMARY, f"neither asks nor declines: {reply!r}"
         return None
+
+
+def asks_or_declines(text: str) -> bool:
+    """Whether a message asks for something or says that something cannot be done, as far as its words tell."""
+    return bool(_ASKS.search(text))
 
 
 def messages_by_turn(rollout: Rollout) -> list[list[dict[str, Any]]]:

@@ -6,7 +6,7 @@ rollout's order, so that what merely lies differently in the state (two bookings
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -151,8 +151,12 @@ def comparable(call: RolledCall, pool: FunctionPool) -> MadeCall:
 
 
 def comparable_arguments(function: str, arguments: dict[str, JsonValue], pool: FunctionPool) -> str:
-    """Arguments with the schema's defaults filled in, as canonical JSON text in which `2.0` reads `2`."""
-    properties = pool.spec(function).properties
+    """`comparable_text` of a call of one of the pool's functions."""
+    return comparable_text(arguments, pool.spec(function).properties)
+
+
+def comparable_text(arguments: Mapping[str, JsonValue], properties: Mapping[str, JsonValue]) -> str:
+    """Arguments with their schema's defaults filled in, as canonical JSON text in which `2.0` reads `2`."""
     defaults = {name: schema["default"] for name, schema in properties.items() if isinstance(schema, dict) and "default" in schema}
     return canonical(_whole_as_integers({**defaults, **arguments}))
 

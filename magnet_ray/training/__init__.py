@@ -1,0 +1,1 @@
+"""Training on what synthesis made: SFT and multi-turn DPO on Ray Train."""

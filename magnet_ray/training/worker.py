@@ -1,0 +1,191 @@
+"""What each worker of a training run does: load its part of the model, go on from the last checkpoint, train, write the result.
+
+Only rank 0's return value reaches the driver. What a user must know of comes back in it as a value, for an exception would have Ray
+start the workers again, to fail in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import ray
+import ray.train
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.integrations import TensorBoardCallback
+from trl import SFTConfig as TrlConfig
+
+from magnet_ray.errors import JobFailed, MagnetError
+from magnet_ray.render.renderer import load_renderer
+from magnet_ray.training.batches import Batches
+from magnet_ray.training.models import load_model, write_model
+from magnet_ray.training.preference_trainer import PreferenceTrainer
+from magnet_ray.training.reference import ReferencePlace, reference_log_probs
+from magnet_ray.training.scoring import add_scored_head, check_scored_head
+from magnet_ray.training.settings import MdpoConfig, TrainConfig
+from magnet_ray.training.steps import StepCollator
+from magnet_ray.training.token_table import TokenRows
+from magnet_ray.training.trainers import SupervisedTrainer
+
+FINAL_FILE = "final.json"
+"""In the checkpoint that holds the finished model: the loss curve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerJob:
+    """What every worker is told."""
+
+    config: TrainConfig
+    """The run's configuration."""
+    tokens: tuple[ray.ObjectRef[pa.Table], ...]
+    """The token table, inside a tuple so that Ray does not unpack it."""
+    directory: str
+    """Run directory."""
+    board: Any
+    """`ProgressBoardActor` that rank 0 writes to."""
+    gpu: bool
+    """Whether workers have GPUs."""
+    reference: ReferencePlace | None = None
+    """Where the reference's log-probabilities are kept; None for SFT."""
+
+
+def train_worker(arguments: Mapping[str, WorkerJob]) -> dict[str, Any]:
+    """Do the `job`; returns `curve`, a list of figures for each step, or `error`."""
+    try:
+        return {"curve": _train(arguments["job"])}
+    except (MagnetError, torch.OutOfMemoryError) as error:
+        return {"error": error if isinstance(error, MagnetError) else JobFailed(f"a GPU's memory is full: {error}")}
+
+
+def _train(job: WorkerJob) -> list[dict[str, Any]]:
+    rows = TokenRows(ray.get(job.tokens[0]))
+    checkpoint = ray.train.get_checkpoint()
+    with tempfile.TemporaryDirectory() as scratch:
+        resumed = _fetched(checkpoint, Path(scratch))
+        if resumed is not None and (resumed / FINAL_FILE).exists():
+            # The driver was lost after the last step.
+            curve: list[dict[str, Any]] = json.loads((resumed / FINAL_FILE).read_text(encoding="utf-8"))
+            return curve
+        trainer = make_trainer(job, rows, Path(scratch))
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed is not None else None)
+        curve = [figures for figures in trainer.state.log_history if "loss" in figures]
+        _write_result(job, trainer, curve, Path(scratch) / "result")
+        return curve
+
+
+def _fetched(checkpoint: ray.train.Checkpoint | None, scratch: Path) -> Path | None:
+    return None if checkpoint is None else Path(checkpoint.to_directory(str(scratch / "resumed")))
+
+
+def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
+    """The trainer, with model, data and callbacks."""
+    config, context = job.config, ray.train.get_context()
+    bf16 = job.gpu if config.bf16 is None else config.bf16
+    workers, rank = context.get_world_size(), context.get_world_rank()
+    batches = batches_of(config, rows)
+    model = load_model(config, bf16=bf16, workers=workers)
+    collator = StepCollator(rows, batches, worker=rank, workers=workers, budget=config.pack_tokens or config.max_tokens)
+    options: dict[str, Any] = {
+        "model": model,
+        "args": _arguments(job, batches.steps, bf16, scratch),
+        "data_collator": collator,
+        "train_dataset": Dataset.from_dict({"step": [step for step in range(batches.steps) for _ in range(workers)]}),
+        "processing_class": load_renderer(config.model).tokenizer,
+        "callbacks": [reporter := _Reporter(job, batches.steps)],
+    }
+    if "tensorboard" in config.report_to and rank == 0:
+        options["callbacks"].append(_tensorboard(job))
+    add_scored_head(model)
+    trainer = PreferenceTrainer(objective=config, **options) if isinstance(config, MdpoConfig) else SupervisedTrainer(**options)
+    check_scored_head(model)
+    if job.reference is not None:
+        kind = "bfloat16" if bf16 else "float32"
+        asked = sorted({position for step in range(batches.steps) for position in batches.examples_of(step)})
+        pairs = [rows[position] for position in asked]
+        collator.reference = reference_log_probs(model, pairs, job.reference, kind=kind, budget=collator.budget)
+    reporter.trainer = trainer
+    return trainer
+
+
+def batches_of(config: TrainConfig, rows: TokenRows) -> Batches:
+    """The steps of a run over token rows."""
+    return Batches(sizes=rows.sizes, batch_size=config.batch_size, epochs=config.epochs, seed=config.seed, max_steps=config.max_steps)
+
+
+def _arguments(job: WorkerJob, steps: int, bf16: bool, scratch: Path) -> TrainingArguments:
+    """transformers' settings. One item of the data is one step of one worker, so batch and accumulation are 1."""
+    config = job.config
+    options: dict[str, Any] = {
+        "output_dir": str(scratch / "transformers"),
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 1,
+        "max_steps": steps,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": config.schedule,
+        "warmup_steps": int(config.warmup * steps),
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "bf16": bf16,
+        "use_cpu": not job.gpu,
+        "seed": config.seed,
+        "activation_checkpointing": config.gradient_checkpointing,
+        "ddp_find_unused_parameters": False,
+        "train_sampling_strategy": "sequential",
+        "remove_unused_columns": False,
+        # Loading, saving and the trackers' directory are ours.
+        "save_strategy": "no",
+        "report_to": [tracker for tracker in config.report_to if tracker != "tensorboard"],
+        "run_name": Path(job.directory).name,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+    }
+    if isinstance(config, MdpoConfig):
+        return TrainingArguments(**options)
+    return TrlConfig(**options, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
+
+
+def _tensorboard(job: WorkerJob) -> TrainerCallback:
+    writer = import_module("tensorboardX").SummaryWriter(logdir=str(Path(job.directory) / "tensorboard"))
+    return TensorBoardCallback(writer)
+
+
+class _Reporter(TrainerCallback):
+    """Tells the driver of every step, and writes checkpoints."""
+
+    def __init__(self, job: WorkerJob, steps: int) -> None:
+        self.job, self.steps = job, steps
+        self.trainer: Any = None
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        logs = more.get("logs") or {}
+        if state.is_world_process_zero and "loss" in logs:
+            self.job.board.put.remote({"stage": "training", "step": state.global_step, "steps": self.steps, **logs})
+            # transformers logs before it checkpoints; both are asked for in the same step.
+        if state.global_step % self.job.config.checkpoint.every == 0 and state.global_step < self.steps:
+            with tempfile.TemporaryDirectory() as directory:
+                self.trainer.save_position(Path(directory))
+                report(Path(directory), {"step": state.global_step})
+
+
+def report(directory: Path, metrics: dict[str, Any]) -> None:
+    """Hand a directory to Ray Train, which joins those of all workers in the run's storage."""
+    ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(str(directory)))
+
+
+def _write_result(job: WorkerJob, trainer: Any, curve: list[dict[str, Any]], directory: Path) -> None:
+    directory.mkdir()
+    first = ray.train.get_context().get_world_rank() == 0
+    write_model(trainer.accelerator.unwrap_model(trainer.model), job.config.model, directory)
+    if first:
+        load_renderer(job.config.model).save(directory)
+        (directory / FINAL_FILE).write_text(json.dumps(curve), encoding="utf-8")
+    report(directory, {"step": len(curve)})
