@@ -95,11 +95,13 @@ def segment_attention(
         ModelError: the layers see less than an item, or need what scaled dot products do not give.
         ValueError: the segments do not cover the row, or come with a batch or with padding.
     """
-    segments: Segments | None = options.pop("segments", None)
-    if segments is None:
+    given = options.pop("segments", None)
+    if given is None:
         mask = attention_mask.mask() if isinstance(attention_mask, PostponedMask) else attention_mask
         attended: tuple[torch.Tensor, None] = sdpa_attention_forward(module, query, key, value, mask, **options)
         return attended
+    # Loaders that pin memory make lists of tuples.
+    segments: Segments = tuple((shared, chosen, rejected) for shared, chosen, rejected in given)
     _check_layer(segments, options)
     _check_row(segments, query, key)
     if attention_mask is None:

@@ -24,6 +24,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.tensor import DTensor
 
 MODEL, OPTIMIZER = "model.", "optimizer."
 STATE_FILE = "state.json"
@@ -89,9 +90,21 @@ def _tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[s
     weights = get_model_state_dict(model, options=_TRAINED)
     moments = get_optimizer_state_dict(model, optimizer, options=_FLAT)
     return {
-        **{MODEL + name: value for name, value in weights.items()},
+        **{MODEL + name: value for name, value in _once(weights).items()},
         **{OPTIMIZER + name: value for name, value in moments.items() if isinstance(value, torch.Tensor)},
     }
+
+
+def _once(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Each tensor under its first name: a head that is tied to the embedding is the same tensor, which safetensors refuses twice."""
+    first = {_address(value): name for name, value in reversed(weights.items())}
+    return {name: value for name, value in weights.items() if first[_address(value)] == name}
+
+
+def _address(value: torch.Tensor) -> tuple[int, int]:
+    local = value.to_local() if isinstance(value, DTensor) else value
+    # Empty shards have no address.
+    return (local.data_ptr(), local.numel()) if local.numel() else (-id(value), 0)
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +13,19 @@ import torch
 import torch.distributed as dist
 from huggingface_hub import snapshot_download
 from peft import LoraConfig as PeftConfig
-from peft import PeftModel, get_peft_model
+from peft import PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import safe_open
+from torch.distributed.fsdp import FSDPModule
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.distributed import DistributedConfig
+from transformers.utils import logging as transformers_logging
 
 from magnet_ray.errors import ModelError, RunError
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.attention import register_segment_attention
 from magnet_ray.training.settings import TrainConfig
 
-ADAPTER_FILE = "adapter_config.json"
+ADAPTER_FILE, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def check_checkpoint(model: str, max_tokens: int) -> None:
@@ -33,6 +39,10 @@ def check_checkpoint(model: str, max_tokens: int) -> None:
             f"{model} is an adapter",
             expected="a whole checkpoint: with an adapter switched off, the reference would be the model before it was tuned",
             fix=f"merge it first: magnet train merge {model} --out DIR",
+        )
+    if not Path(model).exists() and (model.count("/") != 1 or model.startswith((".", "/", "~"))):
+        raise ModelError(
+            f"the checkpoint {model} does not exist", fix="name a directory, or a model of the hub such as Qwen/Qwen2.5-Coder-7B-Instruct"
         )
     try:
         config = AutoConfig.from_pretrained(model).get_text_config()
@@ -73,21 +83,34 @@ def load_model(config: TrainConfig, *, bf16: bool, workers: int) -> Any:
     return model
 
 
+def put_away(model: Any) -> None:
+    """Give the gathered weights of a sharded model up, which after a forward pass without a backward pass still lie in the shards' place.
+
+    An optimizer that is made then would hold those, and its steps would change nothing.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def write_model(model: Any, base: str, directory: Path) -> None:
     """Write the model, or its adapter, in Hugging Face's layout and in the type of the checkpoint that it started from.
 
+    Whoever generates with it stops where a turn ends, whatever the checkpoint stopped at.
     Every worker calls it; worker 0 writes. The model is not to be trained any further.
     """
     first = not dist.is_initialized() or dist.get_rank() == 0
     if isinstance(model, PeftModel):
-        # Adapters are the same on all workers, and small.
-        if first:
-            model.save_pretrained(str(directory))
+        # Or the adapter finds its base only from where training was started.
+        model.active_peft_config.base_model_name_or_path = str(Path(base).resolve()) if Path(base).is_dir() else base
+        # By all workers, since the base may be sharded. Its embedding stays as it is, so nobody has to look whether it did.
+        model.save_pretrained(str(directory), is_main_process=first, save_embedding_layers=False)
         return
     kind = getattr(AutoConfig.from_pretrained(base), "dtype", None)
     if isinstance(kind, torch.dtype) and kind != model.dtype:
         model = model.to(kind)
     model.config.use_cache = True
+    _stop_at(model, load_renderer(base).end_of_turn)
     model.save_pretrained(str(directory), is_main_process=first)
 
 
@@ -100,23 +123,66 @@ def merge_adapter(adapter: Path, directory: Path, *, base: str | None = None) ->
         base: checkpoint that the adapter was trained on; None: the one that it names.
 
     Raises:
-        ModelError: there is no adapter, or it belongs to another base.
+        ModelError: there is no adapter, its base cannot be loaded, or it belongs to another base.
         RunError: the directory exists.
     """
     if directory.exists():
         raise RunError(f"{directory} exists", fix="choose another --out")
-    named = _named_base(adapter)
-    base = base or named
-    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", use_safetensors=True)
-    try:
-        merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    except (RuntimeError, ValueError) as error:
-        fix = f"name the checkpoint that it was trained on, {named}"
-        raise ModelError(f"the adapter in {adapter} does not fit {base}", _first_line(error), fix=fix) from None
+    base = base or _named_base(adapter)
     temporary = directory.with_name(f".{directory.name}.tmp")
-    merged.save_pretrained(str(temporary))
-    load_renderer(adapter if (adapter / "tokenizer_config.json").exists() else base).save(temporary)
+    with _quietly():
+        merged = _with_adapter(base, adapter).merge_and_unload()
+        renderer = load_renderer(adapter if (adapter / "tokenizer_config.json").exists() else base)
+        _stop_at(merged, renderer.end_of_turn)
+        merged.save_pretrained(str(temporary))
+        renderer.save(temporary)
     temporary.rename(directory)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """No bars of transformers' between our lines, nor warnings of PEFT's."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            # PEFT 0.21 asks transformers 5.2x for a property by its former name; what it misses is an error here.
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+def _stop_at(model: Any, token: int) -> None:
+    """Name a token among those at which generation ends: a base model's settings may know the end of a text only."""
+    settings = model.generation_config
+    named = settings.eos_token_id
+    ends = [named] if isinstance(named, int) else list(named or ())
+    if token not in ends:
+        settings.eos_token_id = [token, *ends]
+
+
+def _with_adapter(base: str, adapter: Path) -> Any:
+    """A base with its adapter, which must fit: PEFT leaves out what it finds no layer for, and starts anew what it misses."""
+    named = _named_base(adapter)
+    if not (adapter / ADAPTER_WEIGHTS).exists():
+        raise ModelError(f"the adapter in {adapter} has no {ADAPTER_WEIGHTS}")
+    try:
+        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", use_safetensors=True)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{base} holds no checkpoint that transformers can load", _first_line(error), fix="give --model") from None
+    try:
+        tuned = PeftModel.from_pretrained(model, str(adapter))
+        with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as weights:
+            odd = set(weights.keys()) ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
+        problem = f"{len(odd)} of the adapter's tensors and the base's layers have no counterpart, such as {min(odd)}" if odd else ""
+    except (RuntimeError, ValueError) as error:
+        problem = next((line.strip() for line in str(error).splitlines() if "size mismatch" in line), _first_line(error))
+    if problem:
+        fix = f"name the checkpoint that it was trained on, {named}"
+        raise ModelError(f"the adapter in {adapter} does not fit {base}", problem, fix=fix)
+    return tuned
 
 
 def _named_base(adapter: Path) -> str:

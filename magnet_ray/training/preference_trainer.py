@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from transformers import Trainer
 
 from magnet_ray.training.losses import combined_loss, mdpo_loss, sft_loss, side_sums
 from magnet_ray.training.settings import MdpoConfig
@@ -15,7 +14,7 @@ from magnet_ray.training.trainers import Inputs, PackedSteps
 FIGURES = ("sft_loss", "mdpo_loss", "margin", "preferred", "chosen_reward", "rejected_reward")
 
 
-class PreferenceTrainer(PackedSteps, Trainer):
+class PreferenceTrainer(PackedSteps):
     """L = L_SFT + lambda * L_mDPO (paper, section 3.4), and what a reader of its curve wants to know."""
 
     def __init__(self, *, objective: MdpoConfig, **options: Any) -> None:

@@ -3,8 +3,8 @@
 A causal language model is given a second way to be called: with `sources` and `targets` it answers with one log-probability for each
 pair of them. The head runs over slices of the vocabulary, in float32 after the product; the backward pass computes each slice again.
 So memory grows with one slice, not with tokens x vocabulary, and positions that are no source get a gradient of exactly 0.
-TRL's own function was measured beside it: with its 32,768 columns it adds 4.2 GB for 8,192 tokens and 152k words, and where weights
-are in bfloat16 it holds the head's whole gradient in float32.
+For 8,192 tokens of 152k words that is 0.3 GB. TRL's function, measured beside it on a CPU, adds 4.4 GB and takes two to three times
+as long; where weights are in bfloat16 it holds the head's whole gradient in float32.
 """
 
 from __future__ import annotations

@@ -14,21 +14,22 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from transformers import Trainer
 from trl import SFTTrainer
 from trl.trainer.utils import compute_flops_per_token, get_peak_flops
 
-from magnet_ray.errors import MagnetError
+from magnet_ray.errors import JobFailed
 from magnet_ray.training.checkpoints import load_random_state, load_state, save_state
 
 Inputs = dict[str, Any]
 
 
-class LossNotFinite(MagnetError):
+class LossNotFinite(JobFailed):
     """The loss or a gradient is no number any more; the step was not taken."""
 
 
-class PackedSteps:
-    """What both trainers do otherwise than transformers' own. To be named before it among a class's bases."""
+class PackedSteps(Trainer):
+    """What both trainers do otherwise than transformers' own; to be named before TRL's among a class's bases."""
 
     counts: dict[str, float]
     """Of the global batch of this step: `tokens` trained, `seen` by the model, `items` (examples or pairs)."""
@@ -51,14 +52,14 @@ class PackedSteps:
         losses = []
         for number, pack in enumerate(packs):
             with self._unsynchronised(model) if number + 1 < len(packs) else nullcontext():
-                losses.append(super().training_step(model, pack, num_items_in_batch))  # type: ignore[misc]
+                losses.append(super().training_step(model, pack, num_items_in_batch))
         return torch.stack(losses).sum()
 
     def _unsynchronised(self, model: torch.nn.Module) -> AbstractContextManager[Any]:
-        if self.is_distributed_loading_by_transformers:  # type: ignore[attr-defined]
+        if self.is_distributed_loading_by_transformers:
             # Sharded gradients are reduced after every pack: put off, each worker would hold them all, 4 bytes a parameter.
             return nullcontext()
-        unsynchronised: AbstractContextManager[Any] = self.accelerator.no_sync(model)  # type: ignore[attr-defined]
+        unsynchronised: AbstractContextManager[Any] = self.accelerator.no_sync(model)
         return unsynchronised
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -67,13 +68,13 @@ class PackedSteps:
             logs["tokens_per_second"] = self.counts["seen"] / (time.monotonic() - self._began)
             if peak := self._peak_rate():
                 # Attention over an average conversation; of the arithmetic of all workers.
-                work = compute_flops_per_token(self.model.config.get_text_config(), self.counts["seen"] / self.counts["items"])  # type: ignore[attr-defined]
-                logs["mfu"] = logs["tokens_per_second"] * work / (peak * self.accelerator.num_processes)  # type: ignore[attr-defined]
-        super().log(logs, start_time)  # type: ignore[misc]
+                work = compute_flops_per_token(self.model.config.get_text_config(), self.counts["seen"] / self.counts["items"])
+                logs["mfu"] = logs["tokens_per_second"] * work / (peak * self.accelerator.num_processes)
+        super().log(logs, start_time)
 
     def _peak_rate(self) -> float | None:
         """Multiplications and additions a second that this worker's GPU can do; None on a CPU or an unknown GPU."""
-        args = self.args  # type: ignore[attr-defined]
+        args = self.args
         if args.device.type != "cuda":
             return None
         peak: float | None = get_peak_flops(torch.cuda.get_device_name(args.device), "bfloat16" if args.bf16 else "float32")
@@ -85,26 +86,29 @@ class PackedSteps:
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
         """Clip, and stop before the optimizer's step where the norm, which all workers share, is no number."""
-        norm = super()._clip_grad_norm(model)  # type: ignore[misc]
+        norm = super()._clip_grad_norm(model)
         if not torch.isfinite(torch.as_tensor(norm)):
-            raise LossNotFinite(f"the gradients of step {self.state.global_step + 1} are not finite")  # type: ignore[attr-defined]
+            step = self.state.global_step + 1
+            raise LossNotFinite(
+                f"the gradients of step {step} are not finite; nothing of it was kept: lower learning_rate, or look at the data"
+            )
         return norm
 
     def save_position(self, directory: Path) -> None:
         """Write what a resumed run needs; every worker calls it."""
-        model = self.accelerator.unwrap_model(self.model)  # type: ignore[attr-defined]
-        save_state(directory, model, self.optimizer.optimizer, {"schedule": self.lr_scheduler.state_dict()})  # type: ignore[attr-defined]
-        if self.args.process_index == 0:  # type: ignore[attr-defined]
-            self.state.save_to_json(str(directory / "trainer_state.json"))  # type: ignore[attr-defined]
+        model = self.accelerator.unwrap_model(self.model)
+        save_state(directory, model, self.optimizer.optimizer, {"schedule": self.lr_scheduler.state_dict()})
+        if self.args.process_index == 0:
+            self.state.save_to_json(str(directory / "trainer_state.json"))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         """Nothing yet: weights are loaded where they lie once the optimizer is there."""
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            model = self.accelerator.unwrap_model(self.model)  # type: ignore[attr-defined]
-            state = load_state(Path(checkpoint), model, self.optimizer.optimizer)  # type: ignore[attr-defined]
-            self.lr_scheduler.load_state_dict(state["schedule"])  # type: ignore[attr-defined]
+            model = self.accelerator.unwrap_model(self.model)
+            state = load_state(Path(checkpoint), model, self.optimizer.optimizer)
+            self.lr_scheduler.load_state_dict(state["schedule"])
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:

@@ -27,7 +27,7 @@ from magnet_ray.sections import section_values
 from magnet_ray.training.settings import TrainConfig
 from magnet_ray.types import Failure
 
-MODEL, ADAPTER, CHECKPOINTS, CURVE_FILE = "model", "adapter", "checkpoints", "curve.jsonl"
+MODEL, ADAPTER, CHECKPOINTS, TENSORBOARD, CURVE_FILE = "model", "adapter", "checkpoints", "tensorboard", "curve.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +80,14 @@ class TrainingRun:
         if error is not None and not self._holds_work():
             # Nothing was made: a corrected command can use the directory.
             (self.path / RUN_FILE).unlink(missing_ok=True)
+            for made in (CHECKPOINTS, TENSORBOARD):
+                shutil.rmtree(self.path / made, ignore_errors=True)
         self._lock.release()
 
     def _holds_work(self) -> bool:
-        return any((self.path / name).exists() for name in (CHECKPOINTS, MODEL, ADAPTER, CURVE_FILE))
+        return any(self.path.glob(f"{CHECKPOINTS}/*/checkpoint_*")) or any(
+            (self.path / name).exists() for name in (MODEL, ADAPTER, CURVE_FILE)
+        )
 
     @property
     def name(self) -> str:

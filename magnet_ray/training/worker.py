@@ -26,7 +26,7 @@ from trl import SFTConfig as TrlConfig
 from magnet_ray.errors import JobFailed, MagnetError
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.batches import Batches
-from magnet_ray.training.models import load_model, write_model
+from magnet_ray.training.models import load_model, put_away, write_model
 from magnet_ray.training.preference_trainer import PreferenceTrainer
 from magnet_ray.training.reference import ReferencePlace, reference_log_probs
 from magnet_ray.training.scoring import add_scored_head, check_scored_head
@@ -34,6 +34,7 @@ from magnet_ray.training.settings import MdpoConfig, TrainConfig
 from magnet_ray.training.steps import StepCollator
 from magnet_ray.training.token_table import TokenRows
 from magnet_ray.training.trainers import SupervisedTrainer
+from magnet_ray.training.training_run import TENSORBOARD
 
 FINAL_FILE = "final.json"
 """In the checkpoint that holds the finished model: the loss curve."""
@@ -53,6 +54,8 @@ class WorkerJob:
     """`ProgressBoardActor` that rank 0 writes to."""
     gpu: bool
     """Whether workers have GPUs."""
+    cpus: int = 1
+    """CPUs of each worker: without a GPU, as many threads."""
     reference: ReferencePlace | None = None
     """Where the reference's log-probabilities are kept; None for SFT."""
 
@@ -89,6 +92,8 @@ def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
     """The trainer, with model, data and callbacks."""
     config, context = job.config, ray.train.get_context()
     bf16 = job.gpu if config.bf16 is None else config.bf16
+    if not job.gpu:
+        torch.set_num_threads(job.cpus)
     workers, rank = context.get_world_size(), context.get_world_rank()
     batches = batches_of(config, rows)
     model = load_model(config, bf16=bf16, workers=workers)
@@ -111,6 +116,7 @@ def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
         asked = sorted({position for step in range(batches.steps) for position in batches.examples_of(step)})
         pairs = [rows[position] for position in asked]
         collator.reference = reference_log_probs(model, pairs, job.reference, kind=kind, budget=collator.budget)
+    put_away(model)
     reporter.trainer = trainer
     return trainer
 
@@ -154,7 +160,7 @@ def _arguments(job: WorkerJob, steps: int, bf16: bool, scratch: Path) -> Trainin
 
 
 def _tensorboard(job: WorkerJob) -> TrainerCallback:
-    writer = import_module("tensorboardX").SummaryWriter(logdir=str(Path(job.directory) / "tensorboard"))
+    writer = import_module("tensorboardX").SummaryWriter(logdir=str(Path(job.directory) / TENSORBOARD))
     return TensorBoardCallback(writer)
 
 
@@ -168,7 +174,7 @@ class _Reporter(TrainerCallback):
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         logs = more.get("logs") or {}
         if state.is_world_process_zero and "loss" in logs:
-            self.job.board.put.remote({"stage": "training", "step": state.global_step, "steps": self.steps, **logs})
+            self.job.board.put_step.remote({"step": state.global_step, "steps": self.steps, **logs})
             # transformers logs before it checkpoints; both are asked for in the same step.
         if state.global_step % self.job.config.checkpoint.every == 0 and state.global_step < self.steps:
             with tempfile.TemporaryDirectory() as directory:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +14,14 @@ import ray.train.torch
 
 from magnet_ray.errors import ConfigError, JobFailed
 from magnet_ray.progress import Progress
-from magnet_ray.training.progress_board import ProgressBoardActor
 from magnet_ray.training.reference import ReferencePlace
 from magnet_ray.training.settings import TrainConfig
+from magnet_ray.training.training_progress import TRAIN, LostWorkers, ProgressBoardActor, last_line, shown
 from magnet_ray.training.training_run import CHECKPOINTS, TrainingRun
 from magnet_ray.training.worker import FINAL_FILE, WorkerJob, train_worker
 
-TRAIN: Any = ray.train
-"""Ray Train as it runs: its annotations still speak of the version before."""
-POLL_SECONDS = 0.5
 KEPT_CHECKPOINTS = 2
 """The last one, and the one before it while that is written."""
-SHOWN = {"loss": "loss {:.4f}", "margin": "margin {:.3f}", "tokens_per_second": "{:,.0f} tokens/s", "mfu": "MFU {:.1%}"}
-"""Figures of a step that the progress shows."""
 
 
 def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, reference: ReferencePlace | None = None) -> list[dict[str, Any]]:
@@ -51,7 +43,15 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
     config, directory = run.config, run.path.resolve()
     gpu, resources = worker_resources(config)
     board = ProgressBoardActor.remote()
-    job = WorkerJob(config=config, tokens=(ray.put(tokens),), directory=str(directory), board=board, gpu=gpu, reference=reference)
+    job = WorkerJob(
+        config=config,
+        tokens=(ray.put(tokens),),
+        directory=str(directory),
+        board=board,
+        gpu=gpu,
+        cpus=int(resources["CPU"]),
+        reference=reference,
+    )
     # Ray Train hides its own lines, which speak of actors and placement groups.
     logging.getLogger("ray.train").setLevel(logging.ERROR)
     trainer = TRAIN.torch.TorchTrainer(
@@ -64,14 +64,15 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
             storage_path=config.checkpoint.storage or str(directory / CHECKPOINTS),
             failure_config=TRAIN.FailureConfig(max_failures=config.scaling.max_failures),
             checkpoint_config=TRAIN.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
+            callbacks=[LostWorkers(board)],
             logging_config=TRAIN.LoggingConfig(log_level="ERROR"),
         ),
     )
-    with _shown(board, progress):
+    with shown(board, progress):
         try:
             result = trainer.fit()
         except TRAIN.TrainingFailedError as error:
-            raise JobFailed(f"the workers were lost more than {config.scaling.max_failures} times: {_last_line(error)}") from None
+            raise JobFailed(f"the workers were lost more than {config.scaling.max_failures} times: {last_line(error)}") from None
     returned = result.return_value or {}
     if "error" in returned:
         raise returned["error"]
@@ -112,42 +113,9 @@ def _workers(config: TrainConfig) -> int | tuple[int, int]:
     return fewest if fewest == most else (fewest, most)
 
 
-@contextmanager
-def _shown(board: Any, progress: Progress) -> Iterator[None]:
-    """Show what the board says, until the block ends."""
-    ended = threading.Event()
-
-    def poll() -> None:
-        started = False
-        while not ended.wait(POLL_SECONDS):
-            try:
-                latest = ray.get(board.latest.remote(), timeout=10)
-            except (ray.exceptions.RayError, RuntimeError):
-                continue
-            if latest and not started:
-                progress.start("training", latest["steps"], latest["step"] - 1)
-                started, before = True, latest["step"] - 1
-            if started:
-                note = ", ".join(text.format(latest[key]) for key, text in SHOWN.items() if key in latest)
-                progress.show(latest["step"] - before, note=note)
-
-    thread = threading.Thread(target=poll, daemon=True, name="training progress")
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def _fetch(checkpoint: ray.train.Checkpoint, directory: Path) -> None:
     """Copy the finished model out of the storage; whole or absent."""
     temporary = directory.with_name(f".{directory.name}.tmp")
     checkpoint.to_directory(str(temporary))
     (temporary / FINAL_FILE).unlink(missing_ok=True)
     temporary.replace(directory)
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

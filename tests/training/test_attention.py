@@ -83,6 +83,13 @@ def test_recomputing_layers_in_the_backward_pass_changes_nothing(reentrant: bool
     assert_same_gradients(gradients(model), expected)
 
 
+def test_segments_may_come_as_lists() -> None:
+    inputs = row_inputs(ROWS["many pairs"])
+    model = tiny_model()
+    lists = {**inputs, "segments": [list(segment) for segment in inputs["segments"]]}
+    assert torch.equal(model(**lists).logits, model(**inputs).logits)
+
+
 def test_one_side_does_not_see_the_other_nor_its_neighbours() -> None:
     model, items = tiny_model(), ROWS["many pairs"]
     inputs = row_inputs(items)

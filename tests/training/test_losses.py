@@ -80,6 +80,8 @@ def test_margins_of_long_conversations_keep_their_digits() -> None:
     policy = losses.side_sums(log_probs, owners, sides, 1)
     parts = losses.side_sums(log_probs[:1_000], owners[:1_000], sides[:1_000], 1) * 8
     assert abs(float((policy - parts).max())) < 1e-9
+    near = torch.tensor([[-9_000.00002, -9_000.0]], dtype=torch.float64)
+    assert losses.mdpo_loss(near, near.round(), beta=1.0).margins.item() == pytest.approx(-2e-5, rel=1e-3)
     far = losses.mdpo_loss(torch.tensor([[-9e4, 0.0]]), torch.zeros(1, 2), beta=0.3)
     assert float(far.losses) == pytest.approx(2.7e4)
 
