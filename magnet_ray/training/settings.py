@@ -150,7 +150,6 @@ class MdpoConfig(TrainConfig):
     learning_rate: float = Field(default=1e-6, gt=0, description="Peak learning rate.")
     beta: float = Field(default=0.1, gt=0, description="How strongly the policy is held to the reference.")
     mdpo_weight: Weight = Field(default=1.0, description="Lambda: weight of the mDPO loss beside the SFT loss.")
-    sft_weight: Weight = Field(default=1.0, description="Weight of the SFT loss on the right side; the paper's is 1.")
     extent: Literal["trajectory", "continuation"] = Field(
         default="trajectory",
         description="Assistant's tokens that count: of the whole conversation, or only from where the sides part.",
@@ -161,9 +160,3 @@ class MdpoConfig(TrainConfig):
         json_schema_extra=UNCHANGED,
     )
     length_normalised: bool = Field(default=False, description="Divide each side's log-probability by its trained tokens.")
-
-    @model_validator(mode="after")
-    def something_to_learn(self) -> Self:
-        if not (self.mdpo_weight or self.sft_weight):
-            raise ValueError("mdpo_weight or sft_weight above 0")
-        return self
