@@ -104,7 +104,7 @@ def merge(
     \b
     magnet train merge runs/mdpo/adapter --out checkpoints/mdpo
     """
-    from magnet_ray.training.models import merge_adapter
+    from magnet_ray.training.adapters import merge_adapter
 
     merge_adapter(adapter, out, base=model)
     typer.echo(str(out))

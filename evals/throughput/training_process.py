@@ -162,7 +162,7 @@ def _trl_trainer(run: Run, config: settings.TrainConfig, rows: TokenRows, batche
     ordered = [rows[position] for step in range(batches.steps) for position in batches.examples_of(step)]
     if isinstance(config, settings.MdpoConfig):
         # The same sum of two losses; the reference's part is computed when the trainer is made.
-        objective = {"loss_type": ["sigmoid", "sft"], "loss_weights": [config.mdpo_weight, config.sft_weight], "beta": config.beta}
+        objective = {"loss_type": ["sigmoid", "sft"], "loss_weights": [config.mdpo_weight, 1.0], "beta": config.beta}
         arguments = DPOConfig(**options, **objective, precompute_ref_log_probs=True)
         return DPOTrainer(args=arguments, train_dataset=_texts(ordered), **shared)
     return SFTTrainer(args=SFTConfig(**options, padding_free=run.flat), train_dataset=_labelled(ordered), **shared)

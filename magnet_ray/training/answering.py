@@ -8,27 +8,26 @@ beginning, and an untrained model rambles.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig, StoppingCriteriaList
+from transformers import GenerationConfig, StoppingCriteriaList
 
-from magnet_ray.errors import ModelError, Rejected
+from magnet_ray.errors import Rejected
 from magnet_ray.render.base import Message
 from magnet_ray.render.parsing import OPEN
 from magnet_ray.render.renderer import Renderer, load_renderer
+from magnet_ray.training.adapters import named_base, with_adapter
+from magnet_ray.training.models import ADAPTER_FILE, load_checkpoint
 from magnet_ray.training.turns import Turn, prompt_of
 
 Prompt = tuple[int, tuple[int, ...]]
 """Position among the turns, and token ids."""
 Advance = Callable[[int], None]
 """Told how many more turns are done."""
-
-ADAPTER_FILE, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +96,10 @@ def load_network(model: Path | str, device: str = "") -> Any:
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    base = _base_of(Path(model))
-    try:
-        network = AutoModelForCausalLM.from_pretrained(base or str(model), dtype=dtype, use_safetensors=True)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{base or model} holds no checkpoint that transformers can load", _first_line(error)) from None
-    if base:
-        network = _merged(network, Path(model))
+    if (Path(model) / ADAPTER_FILE).exists():
+        network = with_adapter(named_base(Path(model)), Path(model), dtype).merge_and_unload()
+    else:
+        network = load_checkpoint(str(model), dtype)
     network.generation_config = GenerationConfig()
     return network.to(device).eval()
 
@@ -188,37 +184,7 @@ def _prompts(renderer: Renderer, turns: Sequence[Turn], limit: int) -> tuple[lis
     return answers, prompts
 
 
-def _base_of(model: Path) -> str:
-    """The checkpoint that an adapter belongs to; empty for a whole checkpoint."""
-    file = model / ADAPTER_FILE
-    if not file.exists():
-        return ""
-    try:
-        base = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (ValueError, KeyError):
-        base = None
-    if not base:
-        raise ModelError(f"{file} does not name the checkpoint that the adapter belongs to")
-    return str(base)
-
-
 def _tokenizer_directory(model: Path) -> str:
     """Where the tokenizer lies: beside an adapter or with its base."""
-    return str(model) if (model / "tokenizer_config.json").exists() else _base_of(model) or str(model)
-
-
-def _merged(network: Any, adapter: Path) -> Any:
-    """The base with an adapter merged into it."""
-    # Only here: a checkpoint without adapters needs no PEFT.
-    from peft import PeftModel
-
-    if not (adapter / ADAPTER_WEIGHTS).exists():
-        raise ModelError(f"the adapter in {adapter} has no {ADAPTER_WEIGHTS}")
-    try:
-        return PeftModel.from_pretrained(network, str(adapter)).merge_and_unload()
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(f"the adapter in {adapter} does not fit its base", _first_line(error)) from None
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    is_bare = (model / ADAPTER_FILE).exists() and not (model / "tokenizer_config.json").exists()
+    return named_base(model) if is_bare else str(model)

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from magnet_ray.errors import ConfigError, JobFailed
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
+from magnet_ray.training.adapters import merge_adapter
 from magnet_ray.training.before_after import BeforeAfter
 from magnet_ray.training.held_out import Split, split_runs, synthesised_runs
 from magnet_ray.training.measuring import measure
-from magnet_ray.training.models import check_checkpoint, checkpoint_directory, merge_adapter
+from magnet_ray.training.models import check_checkpoint, checkpoint_directory
 from magnet_ray.training.reference import ReferencePlace, weights_fingerprint
 from magnet_ray.training.rendering import RenderedRows, RenderSettings, render_rows, slices_of
 from magnet_ray.training.settings import MdpoConfig, TrainConfig

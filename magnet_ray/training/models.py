@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +9,18 @@ import torch
 import torch.distributed as dist
 from huggingface_hub import snapshot_download
 from peft import LoraConfig as PeftConfig
-from peft import PeftModel, get_peft_model, get_peft_model_state_dict
-from safetensors import safe_open
+from peft import PeftModel, get_peft_model
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.distributed import DistributedConfig
-from transformers.utils import logging as transformers_logging
 
-from magnet_ray.errors import ModelError, RunError
+from magnet_ray.errors import ModelError
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.attention import register_segment_attention
 from magnet_ray.training.settings import TrainConfig
 
-ADAPTER_FILE, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+ADAPTER_FILE = "adapter_config.json"
 
 
 def check_checkpoint(model: str, max_tokens: int) -> None:
@@ -47,7 +42,7 @@ def check_checkpoint(model: str, max_tokens: int) -> None:
     try:
         config = AutoConfig.from_pretrained(model).get_text_config()
     except (OSError, ValueError) as error:
-        raise ModelError(f"{model} holds no checkpoint that transformers can load", _first_line(error), fix="correct --model") from None
+        raise ModelError(f"{model} holds no checkpoint that transformers can load", first_line(error), fix="correct --model") from None
     longest = getattr(config, "max_position_embeddings", None)
     if longest is not None and max_tokens > longest:
         raise ModelError(f"{model} takes texts of up to {longest} tokens", f"max_tokens={max_tokens}", fix=f"--set max_tokens={longest}")
@@ -83,6 +78,18 @@ def load_model(config: TrainConfig, *, bf16: bool, workers: int) -> Any:
     return model
 
 
+def load_checkpoint(model: str, dtype: torch.dtype | str) -> Any:
+    """A whole checkpoint, to answer or to be merged into.
+
+    Raises:
+        ModelError: it cannot be loaded, or its weights are not safetensors.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{model} holds no checkpoint that transformers can load", first_line(error), fix="correct --model") from None
+
+
 def put_away(model: Any) -> None:
     """Give the gathered weights of a sharded model up, which after a forward pass without a backward pass still lie in the shards' place.
 
@@ -110,51 +117,16 @@ def write_model(model: Any, base: str, directory: Path) -> None:
     if isinstance(kind, torch.dtype) and kind != model.dtype:
         model = model.to(kind)
     model.config.use_cache = True
-    _stop_at(model, load_renderer(base).end_of_turn)
-    model.save_pretrained(str(directory), is_main_process=first)
+    stop_at(model, load_renderer(base).end_of_turn)
+    # transformers would gather a sharded model itself, but the shards of a tied head apart from the embedding's, to be written twice.
+    weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    if first:
+        model.config.distributed_config = None
+        once = {name: weight for name, weight in weights.items() if name not in model.all_tied_weights_keys}
+        model.save_pretrained(str(directory), state_dict=once)
 
 
-def merge_adapter(adapter: Path, directory: Path, *, base: str | None = None) -> None:
-    """Write the checkpoint that a base and its adapter make together, tokenizer included, in the base's type; whole or not at all.
-
-    Args:
-        adapter: directory of the adapter.
-        directory: where the checkpoint is written.
-        base: checkpoint that the adapter was trained on; None: the one that it names.
-
-    Raises:
-        ModelError: there is no adapter, its base cannot be loaded, or it belongs to another base.
-        RunError: the directory exists.
-    """
-    if directory.exists():
-        raise RunError(f"{directory} exists", fix="choose another --out")
-    base = base or _named_base(adapter)
-    temporary = directory.with_name(f".{directory.name}.tmp")
-    with _quietly():
-        merged = _with_adapter(base, adapter).merge_and_unload()
-        renderer = load_renderer(adapter if (adapter / "tokenizer_config.json").exists() else base)
-        _stop_at(merged, renderer.end_of_turn)
-        merged.save_pretrained(str(temporary))
-        renderer.save(temporary)
-    temporary.rename(directory)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """No bars of transformers' between our lines, nor warnings of PEFT's."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            # PEFT 0.21 asks transformers 5.2x for a property by its former name; what it misses is an error here.
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
-
-
-def _stop_at(model: Any, token: int) -> None:
+def stop_at(model: Any, token: int) -> None:
     """Name a token among those at which generation ends: a base model's settings may know the end of a text only."""
     settings = model.generation_config
     named = settings.eos_token_id
@@ -163,34 +135,12 @@ def _stop_at(model: Any, token: int) -> None:
         settings.eos_token_id = [token, *ends]
 
 
-def _with_adapter(base: str, adapter: Path) -> Any:
-    """A base with its adapter, which must fit: PEFT leaves out what it finds no layer for, and starts anew what it misses."""
-    named = _named_base(adapter)
-    if not (adapter / ADAPTER_WEIGHTS).exists():
-        raise ModelError(f"the adapter in {adapter} has no {ADAPTER_WEIGHTS}")
-    try:
-        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", use_safetensors=True)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{base} holds no checkpoint that transformers can load", _first_line(error), fix="give --model") from None
-    try:
-        tuned = PeftModel.from_pretrained(model, str(adapter))
-        with safe_open(adapter / ADAPTER_WEIGHTS, framework="pt") as weights:
-            odd = set(weights.keys()) ^ set(get_peft_model_state_dict(tuned, save_embedding_layers=False))
-        problem = f"{len(odd)} of the adapter's tensors and the base's layers have no counterpart, such as {min(odd)}" if odd else ""
-    except (RuntimeError, ValueError) as error:
-        problem = next((line.strip() for line in str(error).splitlines() if "size mismatch" in line), _first_line(error))
-    if problem:
-        fix = f"name the checkpoint that it was trained on, {named}"
-        raise ModelError(f"the adapter in {adapter} does not fit {base}", problem, fix=fix)
-    return tuned
-
-
-def _named_base(adapter: Path) -> str:
-    try:
-        return str(json.loads((adapter / ADAPTER_FILE).read_text(encoding="utf-8"))["base_model_name_or_path"])
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{adapter} holds no adapter", _first_line(error), expected=ADAPTER_FILE) from None
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an error says."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def readable(directory: Path) -> None:
+    """Let everybody read a checkpoint, a server under another user too: safetensors' files are their owner's only."""
+    for file in directory.iterdir():
+        file.chmod(file.stat().st_mode | 0o444)

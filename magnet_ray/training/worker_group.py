@@ -14,6 +14,7 @@ import ray.train.torch
 
 from magnet_ray.errors import ConfigError, JobFailed
 from magnet_ray.progress import Progress
+from magnet_ray.training.models import readable
 from magnet_ray.training.reference import ReferencePlace
 from magnet_ray.training.settings import TrainConfig
 from magnet_ray.training.training_progress import TRAIN, LostWorkers, ProgressBoardActor, last_line, shown
@@ -118,4 +119,5 @@ def _fetch(checkpoint: ray.train.Checkpoint, directory: Path) -> None:
     temporary = directory.with_name(f".{directory.name}.tmp")
     checkpoint.to_directory(str(temporary))
     (temporary / FINAL_FILE).unlink(missing_ok=True)
+    readable(temporary)
     temporary.replace(directory)

@@ -16,7 +16,8 @@ from tests.training.tiny_runs import tiny_checkpoint
 
 peft = pytest.importorskip("peft")
 
-from magnet_ray.training.models import merge_adapter, write_model  # noqa: E402
+from magnet_ray.training.adapters import merge_adapter  # noqa: E402
+from magnet_ray.training.models import write_model  # noqa: E402
 
 # PEFT 0.21 asks transformers 5.2x for a property by its former name.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")

@@ -77,6 +77,7 @@ def assert_same(run: Path, other: Path) -> None:
     assert len(curve(run)) == STEPS
     assert curve(run) == pytest.approx(curve(other), abs=1e-3)
     assert curve(run, "grad_norm") == pytest.approx(curve(other, "grad_norm"), rel=1e-2)
+    assert weights(run).keys() == weights(other).keys()
     for name, weight in weights(run).items():
         assert torch.allclose(weight, weights(other)[name], atol=1e-2), name
 
@@ -92,7 +93,7 @@ def test_two_workers_take_the_steps_of_one(world: World, tmp_path: Path, method:
 def test_preferences_begin_without_a_margin_and_end_with_one(world: World) -> None:
     margins = curve(world.alone("mdpo"), "margin")
     assert abs(margins[0]) < 1e-4 and curve(world.alone("mdpo"), "mdpo_loss")[0] == pytest.approx(0.6931, abs=1e-4)
-    assert margins[-1] > 0.01
+    assert sum(margins[-10:]) / 10 > 0.01
 
 
 @needs_proc
