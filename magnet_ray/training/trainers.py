@@ -109,6 +109,9 @@ class PackedSteps(Trainer):
             model = self.accelerator.unwrap_model(self.model)
             state = load_state(Path(checkpoint), model, self.optimizer.optimizer)
             self.lr_scheduler.load_state_dict(state["schedule"])
+            # The schedule tells the optimizer its rate only after a step, and the next one comes first.
+            for group, rate in zip(self.optimizer.param_groups, self.lr_scheduler.get_last_lr(), strict=True):
+                group["lr"] = rate
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:

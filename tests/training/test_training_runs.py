@@ -120,9 +120,16 @@ def test_a_run_whose_worker_and_driver_are_killed_takes_the_same_steps(world: Wo
 
 def checkpoints(out: Path) -> int:
     """The number of the checkpoint written last, counted from 1; they are removed when later ones are there."""
-    names = [file for file in out.glob("checkpoints/*/checkpoint_*") if (file / "trainer_state.json").exists()]
-    steps = [json.loads((name / "trainer_state.json").read_text(encoding="utf-8"))["global_step"] for name in names]
-    return max(steps, default=0) // 3
+    return max((_step(file) for file in out.glob("checkpoints/*/checkpoint_*/trainer_state.json")), default=0) // 3
+
+
+def _step(file: Path) -> int:
+    """The step of a checkpoint; 0 for one that is being written, or removed."""
+    try:
+        step: int = json.loads(file.read_text(encoding="utf-8"))["global_step"]
+    except (OSError, ValueError):
+        return 0
+    return step
 
 
 def worker_of(command: Command) -> int:
