@@ -1,20 +1,20 @@
 """What the driver shows of a training run while it goes on: steps, stages before them, and workers that were lost.
 
-Workers and Ray Train's controller write to one small actor; the driver reads it in a thread of its own, for its main thread waits.
+Workers and Ray Train's controller write to one small actor, which the driver reads.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import ray
 import ray.train
 
 from magnet_ray.progress import Progress
 
+Result = TypeVar("Result")
 POLL_SECONDS = 0.5
 SHOWN = {"loss": "loss {:.4f}", "margin": "margin {:.3f}", "tokens_per_second": "{:,.0f} tokens/s", "mfu": "MFU {:.1%}"}
 """Figures of a step that are shown, and how."""
@@ -58,37 +58,50 @@ class LostWorkers(TRAIN.UserCallback):
         self.board.say.remote(f"worker {rank}{more} lost, starting again from the last checkpoint: {last_line(error)}")
 
 
-@contextmanager
-def shown(board: Any, progress: Progress) -> Iterator[None]:
-    """Show what the board says, until the block ends."""
-    ended = threading.Event()
-    thread = threading.Thread(target=_show, args=(board, progress, ended), daemon=True, name="training progress")
-    thread.start()
+def shown_until_done(fit: Callable[[], Result], board: Any, progress: Progress) -> Result:
+    """Call a function that takes long, and meanwhile show what the board says.
+
+    In a thread of its own: in the main thread Ray Train would take Ctrl-C for itself and end as if it were done.
+    """
+    caller = ThreadPoolExecutor(max_workers=1, thread_name_prefix="training")
     try:
-        yield
+        fitting = caller.submit(fit)
+        watcher = _Watcher(board, progress)
+        while not wait([fitting], timeout=POLL_SECONDS).done:
+            watcher.look()
+        watcher.look()
+        return fitting.result()
     finally:
-        ended.set()
-        thread.join()
+        # An interrupted call ends with the cluster.
+        caller.shutdown(wait=False)
 
 
-def _show(board: Any, progress: Progress, ended: threading.Event) -> None:
-    said, before, last = 0, -1, dict[str, Any]()
-    while not ended.wait(POLL_SECONDS):
+class _Watcher:
+    """Shows what is new on the board."""
+
+    def __init__(self, board: Any, progress: Progress) -> None:
+        self._board, self._progress = board, progress
+        self._said, self._before = 0, -1
+        self._last: dict[str, Any] = {}
+
+    def look(self) -> None:
+        """Show lines that were not shown yet, and the last step."""
         try:
-            lines, step = ray.get(board.read.remote(said), timeout=10)
+            lines, step = ray.get(self._board.read.remote(self._said), timeout=10)
         except (ray.exceptions.RayError, RuntimeError):
-            # The cluster is ending, or busy.
-            continue
+            # The cluster is busy, or has lost the board's node.
+            return
         for line in lines:
-            progress.say(line)
-        said += len(lines)
-        if not step or step == last:
-            continue
-        if before < 0:
-            before = step["step"] - 1
-            progress.start("training", step["steps"], before)
-        last = step
-        progress.show(step["step"] - before, note=", ".join(text.format(step[key]) for key, text in SHOWN.items() if key in step))
+            self._progress.say(line)
+        self._said += len(lines)
+        if not step or step == self._last:
+            return
+        if self._before < 0:
+            self._before = step["step"] - 1
+            self._progress.start("training", step["steps"], self._before)
+        self._last = step
+        note = ", ".join(text.format(step[key]) for key, text in SHOWN.items() if key in step)
+        self._progress.show(step["step"] - self._before, note=note)
 
 
 def last_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from magnet_ray.progress import Progress
 from magnet_ray.training.models import readable
 from magnet_ray.training.reference import ReferencePlace
 from magnet_ray.training.settings import TrainConfig
-from magnet_ray.training.training_progress import TRAIN, LostWorkers, ProgressBoardActor, last_line, shown
+from magnet_ray.training.training_progress import TRAIN, LostWorkers, ProgressBoardActor, last_line, shown_until_done
 from magnet_ray.training.training_run import CHECKPOINTS, TrainingRun
 from magnet_ray.training.worker import FINAL_FILE, WorkerJob, train_worker
 
@@ -69,11 +69,10 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
             logging_config=TRAIN.LoggingConfig(log_level="ERROR"),
         ),
     )
-    with shown(board, progress):
-        try:
-            result = trainer.fit()
-        except TRAIN.TrainingFailedError as error:
-            raise JobFailed(f"the workers were lost more than {config.scaling.max_failures} times: {last_line(error)}") from None
+    try:
+        result: Any = shown_until_done(trainer.fit, board, progress)
+    except TRAIN.TrainingFailedError as error:
+        raise JobFailed(f"the workers were lost more than {config.scaling.max_failures} times: {last_line(error)}") from None
     returned = result.return_value or {}
     if "error" in returned:
         raise returned["error"]

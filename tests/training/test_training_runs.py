@@ -118,6 +118,19 @@ def test_a_run_whose_worker_and_driver_are_killed_takes_the_same_steps(world: Wo
     assert not (out / "checkpoints").exists()
 
 
+@needs_proc
+@pytest.mark.timeout(600)
+def test_ctrl_c_ends_a_run_that_can_go_on(world: World, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with started(*world.arguments("sft", out, "--set", "checkpoint.every=3", "--set", "epochs=50", "--set", "max_steps=1000")) as command:
+        wait_until(lambda: checkpoints(out) >= 1, PATIENCE)
+        command.process.send_signal(signal.SIGINT)
+        done = command.wait(60)
+        assert done.returncode == 130 and "--resume" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+        wait_until(lambda: not command.processes())
+    assert (out / "run.json").exists() and not (out / "model").exists()
+
+
 def checkpoints(out: Path) -> int:
     """The number of the checkpoint written last, counted from 1; they are removed when later ones are there."""
     return max((_step(file) for file in out.glob("checkpoints/*/checkpoint_*/trainer_state.json")), default=0) // 3
