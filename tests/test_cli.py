@@ -35,7 +35,7 @@ def install_job(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job], None]:
 
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export")
+COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export", "train", "train sft", "train mdpo", "train merge")
 LOADED_BY_HELP = """
 import sys
 from magnet_ray.cli import run_command

@@ -9,6 +9,7 @@ import yaml
 from magnet_ray.config import DistillConfig, SynthesizeConfig, load_config
 from magnet_ray.errors import ConfigError
 from magnet_ray.sections import Section, describe_section, load_section, parse_section, section_differences, section_values
+from magnet_ray.training.settings import MdpoConfig, SftConfig
 
 CONFIGS = sorted((Path(__file__).parent.parent / "jobs" / "configs").glob("*.yaml"))
 
@@ -115,7 +116,8 @@ def test_a_setting_may_reach_into_a_section_shared_by_an_alias(tmp_path: Path) -
 
 def kind_of(file: Path) -> type[Section]:
     """The job that a configuration is for."""
-    return DistillConfig if file.name.startswith("distill") else SynthesizeConfig
+    kinds = {"distill": DistillConfig, "sft": SftConfig, "mdpo": MdpoConfig}
+    return kinds.get(file.stem.split("-")[-1], SynthesizeConfig)
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
@@ -123,7 +125,7 @@ def test_the_published_configurations_load(file: Path) -> None:
     load_section(kind_of(file), file)
 
 
-@pytest.mark.parametrize("name", ["synthesize.yaml", "distill.yaml"])
+@pytest.mark.parametrize("name", ["synthesize.yaml", "distill.yaml", "sft.yaml", "mdpo.yaml"])
 def test_the_default_file_says_every_key_with_its_default(name: str) -> None:
     file = next(file for file in CONFIGS if file.name == name)
     kind = kind_of(file)

@@ -44,6 +44,9 @@ def check_checkpoint(model: str, max_tokens: int) -> None:
     except (OSError, ValueError) as error:
         raise ModelError(f"{model} holds no checkpoint that transformers can load", first_line(error), fix="correct --model") from None
     longest = getattr(config, "max_position_embeddings", None)
+    window = getattr(config, "sliding_window", None)
+    if window is not None and "sliding_attention" in (getattr(config, "layer_types", None) or ()):
+        longest = min(longest or window, window)
     if longest is not None and max_tokens > longest:
         raise ModelError(f"{model} takes texts of up to {longest} tokens", f"max_tokens={max_tokens}", fix=f"--set max_tokens={longest}")
 

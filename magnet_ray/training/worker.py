@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +24,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.integrations import TensorBoardCallback
 from trl import SFTConfig as TrlConfig
 
-from magnet_ray.errors import JobFailed, MagnetError
+from magnet_ray.errors import ModelError
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.batches import Batches
 from magnet_ray.training.models import load_model, put_away, write_model
@@ -33,7 +34,7 @@ from magnet_ray.training.scoring import add_scored_head, check_scored_head
 from magnet_ray.training.settings import MdpoConfig, TrainConfig
 from magnet_ray.training.steps import StepCollator
 from magnet_ray.training.token_table import TokenRows
-from magnet_ray.training.trainers import SupervisedTrainer
+from magnet_ray.training.trainers import LossNotFinite, SupervisedTrainer
 from magnet_ray.training.training_run import TENSORBOARD
 
 FINAL_FILE = "final.json"
@@ -61,18 +62,19 @@ class WorkerJob:
 
 
 def train_worker(arguments: Mapping[str, WorkerJob]) -> dict[str, Any]:
-    """Do the `job`; returns `curve`, a list of figures for each step, or `error`."""
+    """Do the `job`; returns `curve`, a list of figures for each step, or `error`.
+
+    Only errors that all workers meet alike are returned: one worker that ended by itself would leave the others waiting for it.
+    """
     try:
         return {"curve": _train(arguments["job"])}
-    except (MagnetError, torch.OutOfMemoryError) as error:
-        return {"error": error if isinstance(error, MagnetError) else JobFailed(f"a GPU's memory is full: {error}")}
+    except (LossNotFinite, ModelError) as error:
+        return {"error": error}
 
 
 def _train(job: WorkerJob) -> list[dict[str, Any]]:
     rows = TokenRows(ray.get(job.tokens[0]))
-    checkpoint = ray.train.get_checkpoint()
-    with tempfile.TemporaryDirectory() as scratch:
-        resumed = _fetched(checkpoint, Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch, _last_checkpoint() as resumed:
         if resumed is not None and (resumed / FINAL_FILE).exists():
             # The driver was lost after the last step.
             curve: list[dict[str, Any]] = json.loads((resumed / FINAL_FILE).read_text(encoding="utf-8"))
@@ -84,8 +86,15 @@ def _train(job: WorkerJob) -> list[dict[str, Any]]:
         return curve
 
 
-def _fetched(checkpoint: ray.train.Checkpoint | None, scratch: Path) -> Path | None:
-    return None if checkpoint is None else Path(checkpoint.to_directory(str(scratch / "resumed")))
+@contextmanager
+def _last_checkpoint() -> Iterator[Path | None]:
+    """The directory of the run's last checkpoint, in place where the storage is a directory; None at the beginning."""
+    checkpoint = ray.train.get_checkpoint()
+    if checkpoint is None:
+        yield None
+        return
+    with checkpoint.as_directory() as directory:
+        yield Path(directory)
 
 
 def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
@@ -175,7 +184,7 @@ class _Reporter(TrainerCallback):
         logs = more.get("logs") or {}
         if state.is_world_process_zero and "loss" in logs:
             self.job.board.put_step.remote({"step": state.global_step, "steps": self.steps, **logs})
-            # transformers logs before it checkpoints; both are asked for in the same step.
+        # Here, and not at the step's end, for by now its figures are part of the state.
         if state.global_step % self.job.config.checkpoint.every == 0 and state.global_step < self.steps:
             with tempfile.TemporaryDirectory() as directory:
                 self.trainer.save_position(Path(directory))
