@@ -116,7 +116,7 @@ def test_a_setting_may_reach_into_a_section_shared_by_an_alias(tmp_path: Path) -
 
 def kind_of(file: Path) -> type[Section]:
     """The job that a configuration is for."""
-    kinds = {"distill": DistillConfig, "sft": SftConfig, "mdpo": MdpoConfig}
+    kinds: dict[str, type[Section]] = {"distill": DistillConfig, "sft": SftConfig, "mdpo": MdpoConfig}
     return kinds.get(file.stem.split("-")[-1], SynthesizeConfig)
 
 
