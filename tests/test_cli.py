@@ -35,7 +35,8 @@ def install_job(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job], None]:
 
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export", "train", "train sft", "train mdpo", "train merge")
+TRAIN = ("train", "train sft", "train mdpo", "train merge")
+COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export", *TRAIN)
 LOADED_BY_HELP = """
 import sys
 from magnet_ray.cli import run_command
