@@ -185,14 +185,13 @@ def _gathered(architecture: Architecture, placement: Placement) -> tuple[int, in
     """In flight under FSDP2, while the head, the last layer and the first pass backward.
 
     The next group's weights are fetched meanwhile. Gradients are copied as float32 to be sent, after the weights are let go, and
-    the copy stays until the next group's are to be sent. TRL's loss adds the head's gradient up in float32 first.
+    the copy stays until the next group's are to be sent.
     """
     head, layer = architecture.head, architecture.largest_layer
     number, full = placement.number, placement.lora is None
     new, sent = (number, FLOAT32) if full else (0, 0)
-    summed = FLOAT32 if full and placement.bf16 and placement.method == "sft" else 0
     return (
-        max(number + summed + new, new + sent) * head + number * layer,
+        max(number + new, new + sent) * head + number * layer,
         sent * head + (number + new + number) * layer,
         number * architecture.embedding + (number + new + sent) * layer,
     )
