@@ -122,7 +122,7 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(checkpoint: Path, tmp_path
     with pytest.raises(ModelError, match="holds no checkpoint"):
         answer_turns(tmp_path, TURNS)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="holds no adapter; got .*base_model_name_or_path"):
+    with pytest.raises(ModelError, match="holds no adapter"):
         answer_turns(tmp_path, TURNS)
     (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(checkpoint)}))
     with pytest.raises(ModelError, match=r"has no adapter_model\.safetensors"):
