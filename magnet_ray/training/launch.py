@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from magnet_ray.errors import ConfigError, JobFailed
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
+from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.adapters import merge_adapter
 from magnet_ray.training.before_after import BeforeAfter
 from magnet_ray.training.held_out import Split, split_runs, synthesised_runs
@@ -48,6 +49,8 @@ def train(config: TrainConfig, out: Path | str, resume: bool = False) -> Trainin
     started = time.monotonic()
     method = method_of(config)
     check_checkpoint(config.model, config.max_tokens)
+    # Its chat template, too, before anything is started.
+    load_renderer(config.model)
     slices = slices_of(config.data, method)
     conversations = synthesised_runs(config.data)
     split = split_runs(conversations, by=config.held_out.by, share=config.held_out.share, seed=config.held_out.seed)
