@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +53,8 @@ class Command:
             cwd=ROOT,
             env={**inherited, MARK: self.mark, **(env or {})},
             start_new_session=True,
+            # A shell that starts the tests in the background has them, and so their children, ignore Ctrl-C.
+            preexec_fn=_heed_interrupts,
         )
 
     def wait(self, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
@@ -125,6 +128,10 @@ def cluster_of(nodes: int) -> Iterator[str]:
         assert address, cluster.wait().stderr
         yield address
         cluster.wait()
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _marked(mark: str) -> Iterator[tuple[int, str]]:
