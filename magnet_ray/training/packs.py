@@ -19,8 +19,6 @@ from magnet_ray.training.tokens import Tokens
 
 Segments = tuple[tuple[int, int, int], ...]
 """Tokens of each item of a row: shared, only chosen, only rejected."""
-IGNORED = -100
-"""Label of a token that is not trained."""
 _FILLER = Tokens(id="", ids=np.zeros(1, np.int32), mask=np.zeros(1, np.bool_), shared=1)
 
 
@@ -33,8 +31,6 @@ class Pack(TypedDict):
     """Position of each token in its own side, int64 [1, T]."""
     segments: Segments
     """Tokens of each item: shared, only chosen, only rejected."""
-    labels: torch.Tensor
-    """Ids of the right sides' trained tokens, `IGNORED` elsewhere, int64 [1, T]; to be shifted by one by who scores them."""
     sources: torch.Tensor
     """Positions in the row at which terms are predicted, int64 [N]."""
     targets: torch.Tensor
@@ -67,7 +63,6 @@ def pack(items: Sequence[Tokens]) -> Pack:
         input_ids=_row([item.ids for item in items]),
         position_ids=_row([_positions(item) for item in items]),
         segments=tuple((item.shared, item.chosen, item.rejected) for item in items),
-        labels=_row([_labels(item) for item in items]),
         sources=_joined([terms[number][0] + starts[number] for number in scored]),
         targets=_joined([terms[number][1] for number in scored]),
         owners=_joined(owners),
@@ -75,11 +70,6 @@ def pack(items: Sequence[Tokens]) -> Pack:
         counts=torch.from_numpy(np.array([side.sum(0) for side in sides], np.int64).reshape(-1, 2)),
         ids=tuple(items[number].id for number in scored),
     )
-
-
-def labelled_inputs(row: Pack) -> dict[str, Any]:
-    """What a causal language model, or TRL's SFTTrainer, is called with for the loss over `labels`."""
-    return {name: row[name] for name in ("input_ids", "position_ids", "segments", "labels")}
 
 
 def scored_inputs(row: Pack) -> dict[str, Any]:
@@ -103,14 +93,6 @@ def _terms(item: Tokens) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], 
 
 def _positions(item: Tokens) -> npt.NDArray[np.int64]:
     return np.concatenate([np.arange(item.shared + item.chosen), np.arange(item.shared, item.shared + item.rejected)])
-
-
-def _labels(item: Tokens) -> npt.NDArray[np.int64]:
-    """The right side's labels: it lies together, so that a shift by one inside the row is right."""
-    labels = np.where(item.mask, item.ids, IGNORED).astype(np.int64)
-    labels[:1] = IGNORED
-    labels[item.shared + item.chosen :] = IGNORED
-    return labels
 
 
 def _row(parts: Sequence[npt.NDArray[Any]]) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import torch
 
 from magnet_ray.training.batches import Batches
-from magnet_ray.training.packs import IGNORED, Pack, pack, scored_inputs
+from magnet_ray.training.packs import Pack, pack, scored_inputs
 from magnet_ray.training.token_table import TokenRows
 
 
@@ -54,7 +54,7 @@ class StepCollator:
         rows = [pack([self.rows[position] for position in positions]) for positions in lane]
         return StepInputs(
             packs=[self._pair_inputs(row) if self.reference else scored_inputs(row) for row in rows],
-            tokens=sum(int((row["labels"][:, 1:] != IGNORED).sum()) for row in rows),
+            tokens=sum(int(row["counts"][:, 0].sum()) for row in rows),
             seen=sum(row["input_ids"].numel() for row in rows),
             items=sum(len(row["ids"]) for row in rows),
         )

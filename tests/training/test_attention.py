@@ -29,9 +29,8 @@ NAME = attention.register_segment_attention()
 
 
 def row_inputs(items: Sequence[Tokens]) -> dict[str, Any]:
-    inputs: dict[str, Any] = packs.labelled_inputs(packs.pack(items))
-    del inputs["labels"]
-    return inputs
+    row = packs.pack(items)
+    return {name: row[name] for name in ("input_ids", "position_ids", "segments")}
 
 
 def sides_alone(model: Any, item: Tokens) -> list[Any]:

@@ -246,7 +246,7 @@ def test_replacing_masked_labels_changes_nothing() -> None:
         sums = losses.side_sums(logits.log_softmax(-1)[row["sources"], row["targets"]], row["owners"], row["sides"], len(pairs))
         made = losses.mdpo_loss(sums, torch.zeros(2, 2), beta=BETA)
         losses.combined_loss(sums, made.losses, weight=WEIGHT, tokens=9, pairs=2).backward()
-        outcomes.append((made.losses.detach(), logits.grad, row["labels"]))
+        outcomes.append((made.losses.detach(), logits.grad, row["targets"]))
         logits.grad = None
         # The logits stay; what they are compared with changes wherever nothing is trained.
         pairs = [replace(pair, ids=np.where(pair.mask, pair.ids, random.integers(3, WORDS, len(pair.ids)))) for pair in pairs]
@@ -336,12 +336,15 @@ def test_given_the_mask_of_several_turns_the_loss_is_trl_s(tmp_path: Path) -> No
     assert made.losses.mean().item() == pytest.approx(expected.item(), abs=1e-5)
 
 
-def test_labels_give_the_sft_part_through_the_model_s_own_loss() -> None:
+def test_the_sft_part_is_the_model_s_own_loss_on_the_right_sides() -> None:
     policy, _ = models()
     row = packs.pack(PAIRS)
     tokens = int(row["counts"][:, 0].sum())
+    right = [unshared(pair)[0] for pair in PAIRS]
+    labels = np.concatenate([np.where(side.mask, side.ids, -100) for side in right]).astype(np.int64)
     own = transformers.AutoModelForCausalLM.from_config(policy.config, attn_implementation="magnet_segments").eval()
     own.load_state_dict(policy.state_dict())
-    expected = own(**packs.labelled_inputs(row), num_items_in_batch=tokens).loss
+    inputs = {name: packs.pack(right)[name] for name in ("input_ids", "position_ids", "segments")}
+    expected = own(**inputs, labels=torch.as_tensor(labels)[None], num_items_in_batch=tokens).loss
     sums, _ = sums_of(policy, row, "one pack")
     assert losses.sft_loss(sums, tokens=tokens).item() == pytest.approx(expected.item(), abs=1e-5)

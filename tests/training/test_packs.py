@@ -45,12 +45,6 @@ def test_each_term_is_predicted_where_its_own_side_stands_before_it() -> None:
     assert row["position_ids"].tolist() == [[0, 1, 2, 3, 4, 3, 4, 5]]
 
 
-def test_labels_are_the_right_side_s() -> None:
-    row = packs.pack([PAIR, PAIR])
-    assert row["labels"].tolist() == [[-100, -100, 12, 20, -100, -100, -100, -100] * 2]
-    assert int((row["labels"] != -100).sum()) == int(row["counts"][:, 0].sum())
-
-
 _MASKS = st.lists(st.booleans(), min_size=1, max_size=9)
 
 
@@ -82,9 +76,9 @@ def test_an_example_has_a_right_side_only() -> None:
     examples = [random_tokens(number, length) for number, length in enumerate((4, 6))]
     row = packs.pack(examples)
     assert row["sides"].tolist() == [[True, False]] * len(row["sources"])
-    shifted = row["labels"][0, 1:]
-    assert shifted[shifted != -100].tolist() == row["targets"].tolist()
-    assert (shifted != -100).nonzero()[:, 0].tolist() == row["sources"].tolist()
+    trained = np.concatenate([example.mask for example in examples])
+    assert row["targets"].tolist() == np.concatenate([example.ids for example in examples])[trained].tolist()
+    assert row["sources"].tolist() == (trained.nonzero()[0] - 1).tolist()
 
 
 def test_a_row_that_trains_nothing_is_allowed() -> None:
@@ -94,7 +88,7 @@ def test_a_row_that_trains_nothing_is_allowed() -> None:
     assert row["sources"].tolist() == [9, 10, 10, 14]
     for empty in (packs.pack([idle]), packs.pack([])):
         assert empty["ids"] == () and empty["counts"].shape == (0, 2) and empty["sides"].shape == (0, 2)
-        assert empty["sources"].dtype == torch.int64 and (empty["labels"] == -100).all()
+        assert empty["sources"].dtype == torch.int64 and empty["targets"].shape == (0,)
     assert packs.pack([])["input_ids"].shape == (1, 1)
 
 
