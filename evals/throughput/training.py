@@ -5,10 +5,11 @@
     python -m evals.throughput.training prefix     # mDPO: speed against the share of a pair that both sides begin with
     python -m evals.throughput.training settings   # TRL's micro-batches, to see which is its best
 
-A random Qwen2 in float32 on CPUs (`OMP_NUM_THREADS` of them). Runs alternate, each in a process of its own; its first step is not
-counted. Tokens are those of whole examples, or of both sides of a pair in full, however few are computed. SFT has the same labels
-on both sides. In mDPO ours trains the assistant's tokens of all turns; TRL trains every token after what the sides begin with.
-Without Triton TRL's head scores every token, ours only those that are trained.
+A random Qwen2 in float32 on CPUs (`OMP_NUM_THREADS` of them), or with `--gpu` on a GPU in bfloat16 over float32 weights. Runs
+alternate, each in a process of its own; its first step is not counted. Tokens are those of whole examples, or of both sides of a
+pair in full, however few are computed. SFT has the same labels on both sides. In mDPO ours trains the assistant's tokens of all
+turns; TRL trains every token after what the sides begin with. Without Triton TRL's head scores every token, ours only those that
+are trained.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Setup:
     """Mean tokens of an example, or of a side of a pair."""
     checkpointing: bool = True
     """Compute activations again in the backward pass, on both sides."""
+    gpu: bool = False
+    """On a GPU."""
 
     def pairs(self, count: int) -> list[Tokens]:
         """So many pairs with the paper's lengths."""
@@ -83,6 +86,7 @@ class Bench:
             batch=batch,
             rows=rows,
             checkpointing=self.setup.checkpointing,
+            gpu=self.setup.gpu,
         )
 
 
@@ -99,12 +103,13 @@ def machine(
     context: typer.Context,
     mean: Annotated[int, typer.Option(help="Mean tokens of an example, or of a side of a pair.")] = 1_000,
     checkpointing: Annotated[bool, typer.Option(help="Compute activations again in the backward pass.")] = True,
+    gpu: Annotated[bool, typer.Option(help="On a GPU in bfloat16, instead of CPUs in float32.")] = False,
     words: int = 32_768,
     hidden: int = 384,
     layers: int = 8,
 ) -> None:
     """Take the options that stand before the command."""
-    context.obj = Setup(shape=Shape(words=words, hidden=hidden, layers=layers), mean=mean, checkpointing=checkpointing)
+    context.obj = Setup(shape=Shape(words=words, hidden=hidden, layers=layers), mean=mean, checkpointing=checkpointing, gpu=gpu)
 
 
 Rows = Annotated[int, typer.Option(help="Examples, or pairs, that TRL puts through the model at once; a pack of ours holds as much.")]
@@ -222,7 +227,7 @@ def described(data: Sequence[Tokens]) -> str:
 
 def machine_of(figures: Figures) -> str:
     """What a run was done with."""
-    return f"{figures.parameters / 1e6:.1f}M parameters, threads: {figures.threads}"
+    return f"{figures.parameters / 1e6:.1f}M parameters, {figures.device}"
 
 
 def computed(figures: Figures) -> float:

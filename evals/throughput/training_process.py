@@ -35,7 +35,6 @@ from evals.throughput.training_runs import Figures, Run
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training import settings
 from magnet_ray.training.batches import Batches
-from magnet_ray.training.packs import IGNORED
 from magnet_ray.training.reference import ReferencePlace
 from magnet_ray.training.token_table import TokenRows
 from magnet_ray.training.tokens import Tokens, unshared
@@ -43,26 +42,40 @@ from magnet_ray.training.worker import WorkerJob, batches_of, make_trainer
 
 RAY_TRAIN: Any = ray.train
 LEARNING_RATE, BETA = 1e-5, 0.1
+IGNORED = -100
+"""transformers' label of a token that is not trained."""
 
 
 class Stopwatch(TrainerCallback):  # type: ignore[misc]
     """Notes when steps end, and the memory before the first one."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: bool) -> None:
         self.ends: list[float] = []
-        self.before = 0
+        self.gpu, self.before = gpu, 0
 
     def on_step_begin(self, *positional: Any, **named: Any) -> None:
         """Start the peak anew, so that what building took does not count."""
-        if not self.ends:
-            # Linux only; elsewhere the peak is that of the whole process.
-            with suppress(OSError):
-                Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-            self.before = psutil.Process().memory_info().rss
+        if self.ends:
+            return
+        if self.gpu:
+            torch.cuda.reset_peak_memory_stats()
+            self.before = torch.cuda.memory_allocated()
+            return
+        # Linux only; elsewhere the peak is that of the whole process.
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+        self.before = psutil.Process().memory_info().rss
 
     def on_step_end(self, *positional: Any, **named: Any) -> None:
         """Note the time."""
+        if self.gpu:
+            torch.cuda.synchronize()
         self.ends.append(time.perf_counter())
+
+    @property
+    def peak(self) -> int:
+        """Most bytes since the first step began."""
+        return int(torch.cuda.max_memory_allocated()) if self.gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class _NoBoard:
@@ -80,9 +93,9 @@ def train(run: Run, scratch: Path) -> Figures:
     rows = TokenRows(pq.read_table(run.table))
     config = _config(run, rows)
     batches = batches_of(config, rows)
-    watch = Stopwatch()
+    watch = Stopwatch(run.gpu)
     if run.trainer == "ours":
-        trainer = _train_ours(config, rows, scratch, watch)
+        trainer = _train_ours(run, config, rows, scratch, watch)
         computed = [sum(len(rows[position].ids) for position in batches.examples_of(step)) for step in range(batches.steps)]
     else:
         trainer = _trl_trainer(run, config, rows, batches, scratch, watch)
@@ -96,14 +109,14 @@ def train(run: Run, scratch: Path) -> Figures:
         computed=computed[1:],
         losses=[figures["loss"] for figures in trainer.state.log_history if "loss" in figures],
         before=watch.before,
-        peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak=watch.peak,
         parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
-        threads=torch.get_num_threads(),
+        device=torch.cuda.get_device_name() if run.gpu else f"threads: {torch.get_num_threads()}",
     )
 
 
 def _config(run: Run, rows: TokenRows) -> settings.TrainConfig:
-    """One pass in float32, with packs as large as TRL's largest micro-batch."""
+    """One pass with packs as large as TRL's largest micro-batch."""
     longest = max(max(_lengths(rows[position])) for position in range(len(rows)))
     sides = 2 if run.objective == "mdpo" else 1
     options: dict[str, Any] = {
@@ -112,16 +125,16 @@ def _config(run: Run, rows: TokenRows) -> settings.TrainConfig:
         "pack_tokens": longest * run.rows * sides,
         "batch_size": run.batch,
         "learning_rate": LEARNING_RATE,
-        "bf16": False,
+        "bf16": run.gpu,
         "gradient_checkpointing": run.checkpointing,
         "report_to": (),
     }
     return settings.MdpoConfig(**options, beta=BETA) if run.objective == "mdpo" else settings.SftConfig(**options)
 
 
-def _train_ours(config: settings.TrainConfig, rows: TokenRows, scratch: Path, watch: Stopwatch) -> Any:
+def _train_ours(run: Run, config: settings.TrainConfig, rows: TokenRows, scratch: Path, watch: Stopwatch) -> Any:
     place = ReferencePlace(directory=str(scratch), weights="random") if isinstance(config, settings.MdpoConfig) else None
-    job = WorkerJob(config=config, tokens=(), directory=str(scratch), board=_NoBoard(), gpu=False, reference=place)
+    job = WorkerJob(config=config, tokens=(), directory=str(scratch), board=_NoBoard(), gpu=run.gpu, reference=place)
     trainers: list[Any] = []
 
     def loop() -> None:
@@ -147,8 +160,8 @@ def _trl_trainer(run: Run, config: settings.TrainConfig, rows: TokenRows, batche
         "warmup_steps": int(config.warmup * batches.steps),
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
-        "bf16": False,
-        "use_cpu": True,
+        "bf16": run.gpu,
+        "use_cpu": not run.gpu,
         "activation_checkpointing": run.checkpointing,
         "train_sampling_strategy": "sequential",
         "max_length": None,

@@ -17,8 +17,8 @@ _QUIET = {
     "TQDM_DISABLE": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    "CUDA_VISIBLE_DEVICES": "",
 }
+_NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class Run:
     """TRL's SFT: lay the rows end to end, without padding."""
     checkpointing: bool = True
     """Compute activations again in the backward pass."""
+    gpu: bool = False
+    """On a GPU in bfloat16 over float32 weights, instead of CPUs in float32."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +70,13 @@ class Figures:
     losses: Sequence[float]
     """Of every step, the first included."""
     before: int
-    """Resident bytes before the first step: libraries, weights, data."""
+    """Bytes before the first step: weights; on CPUs, where they are the process's resident ones, also libraries and data."""
     peak: int
-    """Most resident bytes from then on."""
+    """Most bytes from then on; on a GPU those that torch has allocated there."""
     parameters: int
     """Numbers in the model's weights."""
-    threads: int
-    """Threads that torch computed with."""
+    device: str
+    """What computed: the GPU's name, or how many threads."""
 
     @property
     def rate(self) -> float:
@@ -92,7 +94,7 @@ def measured(run: Run) -> Figures:
     with tempfile.TemporaryDirectory() as directory:
         asked, given = Path(directory) / "run.json", Path(directory) / "figures.json"
         asked.write_text(json.dumps(asdict(run)), encoding="utf-8")
-        _python("evals.throughput.training_process", asked, given)
+        _python("evals.throughput.training_process", asked, given, gpu=run.gpu)
         return Figures(**json.loads(given.read_text(encoding="utf-8")))
 
 
@@ -101,9 +103,9 @@ def write_checkpoint(directory: Path, shape: Shape) -> None:
     _python("evals.throughput.random_model", directory, shape.words, shape.hidden, shape.layers)
 
 
-def _python(module: str, *arguments: object) -> None:
+def _python(module: str, *arguments: object, gpu: bool = False) -> None:
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, env={**os.environ, **_QUIET}, capture_output=True, text=True, check=False)
+    environment = os.environ | _QUIET | ({} if gpu else _NO_GPU)
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{module} failed:\n" + "\n".join(done.stderr.splitlines()[-20:]))
