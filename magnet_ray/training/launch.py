@@ -21,13 +21,13 @@ from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.adapters import merge_adapter
 from magnet_ray.training.before_after import BeforeAfter
 from magnet_ray.training.held_out import Split, split_runs, synthesised_runs
-from magnet_ray.training.measuring import measure
+from magnet_ray.training.measuring import AFTER, BEFORE, measure
 from magnet_ray.training.models import check_checkpoint, checkpoint_directory
 from magnet_ray.training.reference import ReferencePlace, weights_fingerprint
 from magnet_ray.training.rendering import RenderedRows, RenderSettings, render_rows, slices_of
 from magnet_ray.training.settings import MdpoConfig, TrainConfig
 from magnet_ray.training.training_card import TrainingSummary, training_card
-from magnet_ray.training.training_run import MODEL, Trained, TrainingRun
+from magnet_ray.training.training_run import HELD_OUT, MODEL, Trained, TrainingRun
 from magnet_ray.training.worker_group import run_workers
 
 
@@ -69,8 +69,8 @@ def train(config: TrainConfig, out: Path | str, resume: bool = False) -> Trainin
             merge_adapter(run.result, run.path / MODEL, base=config.model)
         measured = None
         if split.held_out and config.held_out.turns:
-            checkpoints = {"before": config.model, "after": str(run.path / MODEL)}
-            measured = measure(config, checkpoints, conversations, split, run.path / "held_out", progress)
+            checkpoints = {BEFORE: config.model, AFTER: str(run.path / MODEL)}
+            measured = measure(config, checkpoints, conversations, split, run.path / HELD_OUT, progress)
         return _finish(run, _trained(rendered, split), measured, started)
 
 

@@ -1,7 +1,7 @@
 """Before and after: what the checkpoint that training started from, and the one that it ended with, say at held-out turns.
 
 The same turns for both, spread over the cluster. Answers are written to `held_out/` as soon as a checkpoint has given all of its own, so
-a resumed run does not ask again.
+a resumed run does not ask again; nor does a run that starts from another one's model, which was asked the same turns when it was done.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import ray
 
-from magnet_ray.atomic_files import write_atomically
+from magnet_ray.atomic_files import read_json, write_atomically
 from magnet_ray.errors import Rejected
-from magnet_ray.finished_runs import read_trajectories
+from magnet_ray.finished_runs import MANIFEST_FILE, read_trajectories
 from magnet_ray.progress import Progress
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.answering import Answer, AnswerSettings, answer_turns
@@ -25,9 +25,14 @@ from magnet_ray.training.before_after import BeforeAfter
 from magnet_ray.training.held_out import Split
 from magnet_ray.training.score_chart import score_chart
 from magnet_ray.training.settings import TrainConfig
+from magnet_ray.training.training_run import HELD_OUT, MODEL
 from magnet_ray.training.turn_scores import score_turns
 from magnet_ray.training.turns import Turn, prompt_of, sample_turns
 
+TURNS_FILE = "turns.jsonl"
+"""The turns that were put to the checkpoints."""
+BEFORE, AFTER = "before", "after"
+"""Names of the checkpoints that training starts from and ends with."""
 TURNS_OF_TASK = 64
 """Turns that one task answers: enough to pay for loading the model, few enough to show progress."""
 
@@ -47,12 +52,16 @@ def measure(
     """
     turns = held_out_turns(config, runs, split)
     directory.mkdir(exist_ok=True)
-    write_atomically(directory / "turns.jsonl", lambda file: file.write_text("".join(map(_turn_line, turns)), encoding="utf-8"))
+    write_atomically(directory / TURNS_FILE, lambda file: file.write_text("".join(map(_turn_line, turns)), encoding="utf-8"))
     scores = []
     for name, checkpoint in checkpoints.items():
         answers = _answers(directory / f"{name}.jsonl", turns)
         if answers is None:
-            answers = _ask(str(checkpoint), turns, config, f"asking the model {name} training", progress)
+            answers = _answers_of_its_run(Path(checkpoint), turns, config)
+            if answers is not None:
+                progress.say(f"the model {name} training was asked these turns before: see {Path(checkpoint).parent / HELD_OUT}")
+            else:
+                answers = _ask(str(checkpoint), turns, config, f"asking the model {name} training", progress)
             _write_answers(directory / f"{name}.jsonl", answers)
         scores.append(score_turns(turns, [answer.message for answer in answers]))
     comparison = BeforeAfter(names=tuple(checkpoints), scores=tuple(scores))
@@ -115,6 +124,24 @@ def _answers(file: Path, turns: Sequence[Turn]) -> list[Answer] | None:
         return None
     answers = list(_read_answers(file))
     return answers if [answer.id for answer in answers] == [turn.id for turn in turns] else None
+
+
+def _answers_of_its_run(checkpoint: Path, turns: Sequence[Turn], config: TrainConfig) -> list[Answer] | None:
+    """What a checkpoint said at the end of the training run that made it; None when it was not asked the same in the same way."""
+    run = checkpoint.parent
+    asked, given = (run / HELD_OUT / name for name in (TURNS_FILE, f"{AFTER}.jsonl"))
+    if checkpoint.name != MODEL or not all(file.exists() for file in (run / MANIFEST_FILE, asked, given)):
+        return None
+    manifest = read_json(run / MANIFEST_FILE)
+    same_limits = (config.max_tokens, config.held_out.max_new_tokens) == _limits(manifest["config"])
+    unchanged = all((run / file["path"]).exists() and (run / file["path"]).stat().st_size == file["bytes"] for file in manifest["files"])
+    same_turns = asked.read_text(encoding="utf-8") == "".join(map(_turn_line, turns))
+    return _answers(given, turns) if same_limits and unchanged and same_turns else None
+
+
+def _limits(values: Mapping[str, Any]) -> tuple[int, int]:
+    """Longest prompt and longest answer of a run."""
+    return values["max_tokens"], values["held_out"]["max_new_tokens"]
 
 
 def _read_answers(file: Path) -> Iterator[Answer]:

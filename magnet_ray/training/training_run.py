@@ -27,7 +27,7 @@ from magnet_ray.sections import section_values
 from magnet_ray.training.settings import TrainConfig
 from magnet_ray.types import Failure
 
-MODEL, ADAPTER, CHECKPOINTS, TENSORBOARD, CURVE_FILE = "model", "adapter", "checkpoints", "tensorboard", "curve.jsonl"
+MODEL, ADAPTER, CHECKPOINTS, TENSORBOARD, HELD_OUT, CURVE_FILE = "model", "adapter", "checkpoints", "tensorboard", "held_out", "curve.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
