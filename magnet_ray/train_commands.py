@@ -123,11 +123,18 @@ def _train(kind: type[TrainConfig], out: Path | None, plan: bool, resume: bool, 
     settings = load_section(kind, **given)
     if out is None and not plan:
         raise UserError("--out is missing", expected="the directory of the run", fix="such as --out runs/sft, or --plan to only look")
-    try:
-        from magnet_ray.training import launch, planning
-    except ModuleNotFoundError as error:
-        raise UserError(f"training needs {error.name}", fix="pip install 'magnet-ray[train]'") from None
+    need_training()
+    from magnet_ray.training import launch, planning
+
     if out is None or plan:
         console().print(planning.plan(settings))
     else:
         console().print(launch.train(settings, out, resume))
+
+
+def need_training() -> None:
+    """Raise a `UserError` where the libraries that training needs are not installed."""
+    try:
+        from magnet_ray.training import launch  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UserError(f"training needs {error.name}", fix="pip install 'magnet-ray[train]'") from None

@@ -92,10 +92,10 @@ def started(
         command.kill_everything()
 
 
-def magnet(*arguments: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def magnet(*arguments: object, env: Mapping[str, str] | None = None, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     """A finished command."""
     with started(*arguments, env=env) as command:
-        return command.wait()
+        return command.wait(seconds)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = PATIENCE, pause: float = 0.005) -> None:

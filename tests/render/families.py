@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from evals.tiny_checkpoint import CheckpointUnavailable, cached_checkpoint, tiny_checkpoint
 from magnet_ray.render.base import Message
 from magnet_ray.render.renderer import Renderer
 from magnet_ray.render.template import our_template
-from tests.serving.tiny_checkpoint import CheckpointUnavailable, cached_checkpoint, tiny_checkpoint
 
 WHY = "rendering needs the train extra: pip install 'magnet-ray[train]'"
 transformers: Any = pytest.importorskip("transformers", reason=WHY)

@@ -23,7 +23,7 @@ def python() -> Path:
 @pytest.fixture(scope="package")
 def checkpoint(python: Path) -> Path:
     """The tiny chat model, from the user's cache after the first time."""
-    make = [str(python), "-m", "tests.serving.tiny_checkpoint"]
+    make = [str(python), "-m", "evals.tiny_checkpoint"]
     done = subprocess.run(make, capture_output=True, text=True, cwd=ROOT, timeout=880, check=False)
     if done.returncode:
         pytest.skip(f"the tiny model cannot be had: {done.stderr.strip().splitlines()[-1:]}")

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from evals.tiny_checkpoint import CheckpointUnavailable, cached_checkpoint
+from evals.tiny_checkpoint import tiny_checkpoint as smollm2_checkpoint
 from magnet_ray.artifacts import Origin, RunDirectory
 from magnet_ray.cli import DONE
 from magnet_ray.config import load_config
@@ -28,8 +30,6 @@ from magnet_ray.render.renderer import load_renderer
 from magnet_ray.synthesis import make_rows, prepare
 from magnet_ray.types import JsonValue
 from tests.cluster_support import needs_proc, started
-from tests.serving.tiny_checkpoint import CheckpointUnavailable, cached_checkpoint
-from tests.serving.tiny_checkpoint import tiny_checkpoint as smollm2_checkpoint
 from tests.serving.vllm_server import interpreter, vllm_server
 from tests.training.tiny_models import torch, transformers
 from tests.training.tiny_runs import tiny_checkpoint
