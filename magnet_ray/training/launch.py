@@ -9,6 +9,7 @@ beginning and goes on at its last checkpoint.
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,9 @@ from magnet_ray.training.training_card import TrainingSummary, training_card
 from magnet_ray.training.training_run import HELD_OUT, MODEL, Trained, TrainingRun
 from magnet_ray.training.worker_group import run_workers
 
+PACKAGES = {"tensorboard": "tensorboardX"}
+"""What a tracker is imported as, where that is not its name."""
+
 
 def train(config: TrainConfig, out: Path | str, resume: bool = False) -> TrainingSummary:
     """Train a model on finished runs, by SFT or by mDPO, whichever the configuration is of.
@@ -48,6 +52,7 @@ def train(config: TrainConfig, out: Path | str, resume: bool = False) -> Trainin
     """
     started = time.monotonic()
     method = method_of(config)
+    _check_trackers(config)
     check_checkpoint(config.model, config.max_tokens)
     # Its chat template, too, before anything is started.
     load_renderer(config.model)
@@ -83,6 +88,12 @@ def render_settings(config: TrainConfig) -> RenderSettings:
     """How the rows of a run become tokens."""
     whole = isinstance(config, MdpoConfig) and config.extent == "trajectory"
     return RenderSettings(model=config.model, method=method_of(config), limit=config.max_tokens, whole=whole)
+
+
+def _check_trackers(config: TrainConfig) -> None:
+    for tracker in config.report_to:
+        if find_spec(PACKAGES.get(tracker, tracker)) is None:
+            raise ConfigError(f"report_to={tracker} needs the package {tracker}", "not installed", fix=f"pip install {tracker}")
 
 
 def _reference(run: TrainingRun) -> ReferencePlace | None:

@@ -62,16 +62,24 @@ def load_model(config: TrainConfig, *, bf16: bool, workers: int) -> Any:
     """The model that one worker trains, in float32; frozen weights under an adapter in bfloat16 where it computes so.
 
     Weights and adapters are the same on all workers. With `fsdp` and several workers each reads its own shard only.
+
+    Raises:
+        ModelError: it cannot be loaded here.
     """
     options: dict[str, Any] = {}
     if config.scaling.sharding == "fsdp" and workers > 1:
         options["distributed_config"] = DistributedConfig(fsdp_size=workers, fsdp_mixed_precision=bf16)
-    model = AutoModelForCausalLM.from_pretrained(
-        config.model,
-        dtype=torch.bfloat16 if bf16 and config.lora.enabled else torch.float32,
-        attn_implementation=register_segment_attention(),
-        **options,
-    )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            config.model,
+            dtype=torch.bfloat16 if bf16 and config.lora.enabled else torch.float32,
+            attn_implementation=register_segment_attention(),
+            **options,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{config.model} cannot be loaded by the workers", first_line(error), fix="put it where every node finds it, or correct --model"
+        ) from None
     model.config.use_cache = False
     if config.lora.enabled:
         # The same adapter on every worker: it starts from random numbers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,11 @@ class TrainingSummary:
         for name, form in FIGURES.items():
             if self.curve and name in self.curve[-1]:
                 yield name.replace("_", " "), f"{self.curve[0][name]:{form}} -> {self.curve[-1][name]:{form}}"
+        # The first step warms up; a resumed run has one for each process.
+        if rates := [figures["tokens_per_second"] for figures in self.curve[1:] if "tokens_per_second" in figures]:
+            used = [figures["mfu"] for figures in self.curve[1:] if "mfu" in figures]
+            of_peak = f", {statistics.median(used):.0%} of the GPUs' arithmetic" if used else ""
+            yield "speed", f"{statistics.median(rates):,.0f} tokens/s{of_peak} (median step)"
         yield "time", f"{self.seconds:.0f} s"
 
     def __rich__(self) -> RenderableType:

@@ -7,6 +7,7 @@ start the workers again, to fail in the same way.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -117,6 +118,8 @@ def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
     }
     if "tensorboard" in config.report_to and rank == 0:
         options["callbacks"].append(_tensorboard(job))
+    # Or what it keeps offline is gone with the worker's own directory.
+    os.environ.setdefault("WANDB_DIR", job.directory)
     add_scored_head(model)
     trainer = PreferenceTrainer(objective=config, **options) if isinstance(config, MdpoConfig) else SupervisedTrainer(**options)
     check_scored_head(model)

@@ -42,10 +42,12 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
         JobFailed: workers were lost more often than `scaling.max_failures`.
     """
     config, directory = run.config, run.path.resolve()
+    storage = config.checkpoint.storage or str(directory / CHECKPOINTS)
     gpu, resources = worker_resources(config)
     board = ProgressBoardActor.remote()
     job = WorkerJob(
-        config=config,
+        # Workers run in another directory.
+        config=config.model_copy(update={"model": str(Path(config.model).resolve())}) if Path(config.model).exists() else config,
         tokens=(ray.put(tokens),),
         directory=str(directory),
         board=board,
@@ -62,7 +64,7 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
         torch_config=TRAIN.torch.TorchConfig(backend="nccl" if gpu else "gloo"),
         run_config=TRAIN.RunConfig(
             name=run.name,
-            storage_path=config.checkpoint.storage or str(directory / CHECKPOINTS),
+            storage_path=storage if "://" in storage else str(Path(storage).resolve()),
             failure_config=TRAIN.FailureConfig(max_failures=config.scaling.max_failures),
             checkpoint_config=TRAIN.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
             callbacks=[LostWorkers(board)],

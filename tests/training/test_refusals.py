@@ -43,6 +43,10 @@ REFUSED: dict[str, tuple[Callable[[World], tuple[object, ...]], str]] = {
         lambda world: ("sft", "--data", world["data"], "--model", world["model"], "--set", "max_tokens=9000"),
         "takes texts of up to 8192 tokens; got 'max_tokens=9000'; --set max_tokens=8192",
     ),
+    "a tracker that is not there": (
+        lambda world: ("sft", "--data", world["data"], "--model", world["model"], "--set", "report_to=[mlflow]"),
+        "report_to=mlflow needs the package mlflow; got 'not installed'; pip install mlflow",
+    ),
     "nothing left": (
         lambda world: ("sft", "--data", world["data"], "--model", world["model"], "--set", "held_out.share=1"),
         "held_out",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster_support import Command, magnet, needs_proc, started, wait_until
+from tests.cluster_support import ROOT, Command, magnet, needs_proc, started, wait_until
 from tests.training.tiny_models import torch
 from tests.training.tiny_runs import tiny_checkpoint, tiny_data, tiny_pairs
 
@@ -30,7 +30,8 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.model = tiny_checkpoint(directory / "model")
+        # By a relative path: workers run in another directory.
+        self.model = os.path.relpath(tiny_checkpoint(directory / "model"), ROOT)
         self.data = {"sft": tiny_data(directory / "data")}
         self.data["mdpo"] = tiny_pairs(directory / "pairs", self.data["sft"])
         self._alone: dict[str, Path] = {}
@@ -155,7 +156,7 @@ def worker_of(command: Command) -> int:
 def test_adapters_are_trained_alone_and_merged(world: World, tmp_path: Path) -> None:
     out = trained(world, "mdpo", tmp_path / "run", "--set", "lora.enabled=true", "--set", "lora.rank=4", "--set", "max_steps=3")
     assert (out / "adapter" / "adapter_model.safetensors").exists()
-    before = load_file(world.model / "model.safetensors")
+    before = load_file(ROOT / world.model / "model.safetensors")
     changed = {name for name, weight in weights(out).items() if not torch.equal(weight, before[name])}
     assert changed and not any("embed" in name or "norm" in name for name in changed)
     refused = magnet(*world.arguments("mdpo", tmp_path / "again", "--model", out / "adapter"))
