@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import pyarrow.compute as pc
 
 from magnet_ray.errors import ConfigError, JobFailed
+from magnet_ray.finished_runs import read_trajectories
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.render.renderer import load_renderer
@@ -58,6 +60,7 @@ def train(config: TrainConfig, out: Path | str, resume: bool = False) -> Trainin
     load_renderer(config.model)
     slices = slices_of(config.data, method)
     conversations = synthesised_runs(config.data)
+    more = synthesised_runs(config.held_out.data)
     split = split_runs(conversations, by=config.held_out.by, share=config.held_out.share, seed=config.held_out.seed)
     with (
         TrainingRun.open(out, method, config, resume=resume) as run,
@@ -73,9 +76,11 @@ def train(config: TrainConfig, out: Path | str, resume: bool = False) -> Trainin
             progress.say("merging the adapter")
             merge_adapter(run.result, run.path / MODEL, base=config.model)
         measured = None
-        if split.held_out and config.held_out.turns:
+        if (split.held_out or more) and config.held_out.turns:
+            held_out = (row for row in chain.from_iterable(map(read_trajectories, conversations)) if split.holds_out(row))
+            rows = chain(held_out, chain.from_iterable(map(read_trajectories, more)))
             checkpoints = {BEFORE: config.model, AFTER: str(run.path / MODEL)}
-            measured = measure(config, checkpoints, conversations, split, run.path / HELD_OUT, progress)
+            measured = measure(config, checkpoints, rows, run.path / HELD_OUT, progress)
         return _finish(run, _trained(rendered, split), measured, started)
 
 

@@ -7,9 +7,8 @@ a resumed run does not ask again; nor does a run that starts from another one's 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,17 @@ import ray
 
 from magnet_ray.atomic_files import read_json, write_atomically
 from magnet_ray.errors import Rejected
-from magnet_ray.finished_runs import MANIFEST_FILE, read_trajectories
+from magnet_ray.finished_runs import MANIFEST_FILE
 from magnet_ray.progress import Progress
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.answering import Answer, AnswerSettings, answer_turns
 from magnet_ray.training.before_after import BeforeAfter
-from magnet_ray.training.held_out import Split
 from magnet_ray.training.score_chart import score_chart
 from magnet_ray.training.settings import TrainConfig
 from magnet_ray.training.training_run import HELD_OUT, MODEL
 from magnet_ray.training.turn_scores import score_turns
 from magnet_ray.training.turns import Turn, prompt_of, sample_turns
+from magnet_ray.types import Trajectory
 
 TURNS_FILE = "turns.jsonl"
 """The turns that were put to the checkpoints."""
@@ -38,19 +37,18 @@ TURNS_OF_TASK = 64
 
 
 def measure(
-    config: TrainConfig, checkpoints: Mapping[str, Path | str], runs: Sequence[Path], split: Split, directory: Path, progress: Progress
+    config: TrainConfig, checkpoints: Mapping[str, Path | str], rows: Iterable[Trajectory], directory: Path, progress: Progress
 ) -> BeforeAfter:
     """Put held-out turns to checkpoints and score what they say.
 
     Args:
         config: the run, with how many turns and how long an answer.
         checkpoints: name -> checkpoint, in the order of training.
-        runs: runs of `magnet synthesize` whose held-out rows are used.
-        split: which rows those are.
+        rows: rows that were not trained on.
         directory: where answers and the chart are written.
         progress: shows how far it is.
     """
-    turns = held_out_turns(config, runs, split)
+    turns = held_out_turns(config, rows)
     directory.mkdir(exist_ok=True)
     write_atomically(directory / TURNS_FILE, lambda file: file.write_text("".join(map(_turn_line, turns)), encoding="utf-8"))
     scores = []
@@ -69,8 +67,8 @@ def measure(
     return comparison
 
 
-def held_out_turns(config: TrainConfig, runs: Sequence[Path], split: Split) -> tuple[Turn, ...]:
-    """A sample of the held-out turns whose prompts fit."""
+def held_out_turns(config: TrainConfig, rows: Iterable[Trajectory]) -> tuple[Turn, ...]:
+    """A sample of the turns of rows whose prompts fit."""
     renderer = load_renderer(config.model)
 
     def fits(turn: Turn) -> bool:
@@ -79,7 +77,6 @@ def held_out_turns(config: TrainConfig, runs: Sequence[Path], split: Split) -> t
         except Rejected:
             return False
 
-    rows = (row for row in chain.from_iterable(map(read_trajectories, runs)) if split.holds_out(row))
     return sample_turns(rows, config.held_out.turns, seed=config.held_out.seed, fits=fits)
 
 

@@ -72,6 +72,11 @@ class HeldOutConfig(Section):
     )
     share: Share = Field(default=0.1, description="Share of the rows to hold out; 0 trains on everything and measures nothing.")
     seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of the choice: one for SFT and mDPO, or mDPO sees what SFT held out.")
+    data: tuple[Text, ...] = Field(
+        default=(),
+        description="Finished runs of magnet synthesize to measure on, all of their rows, beside what is held out of --data.",
+        json_schema_extra=UNCHANGED,
+    )
     turns: int = Field(default=200, ge=0, description="Turns to answer before and after; 0 measures nothing.", json_schema_extra=UNCHANGED)
     max_new_tokens: int = Field(default=256, ge=1, description="Longest answer, in tokens.", json_schema_extra=UNCHANGED)
 
