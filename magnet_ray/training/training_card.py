@@ -56,7 +56,9 @@ class TrainingSummary:
         yield "steps", f"{len(self.curve):,} of {self.config.batch_size} {unit}"
         for name, form in FIGURES.items():
             if self.curve and name in self.curve[-1]:
-                yield name.replace("_", " "), f"{self.curve[0][name]:{form}} -> {self.curve[-1][name]:{form}}"
+                # The last tenth: a single step is one batch, and the last batch may be a short one.
+                ends = [figures[name] for figures in self.curve[-max(1, len(self.curve) // 10) :]]
+                yield name.replace("_", " "), f"{self.curve[0][name]:{form}} -> {statistics.mean(ends):{form}}"
         # The first step warms up; a resumed run has one for each process.
         if rates := [figures["tokens_per_second"] for figures in self.curve[1:] if "tokens_per_second" in figures]:
             used = [figures["mfu"] for figures in self.curve[1:] if "mfu" in figures]
