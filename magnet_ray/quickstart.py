@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +26,30 @@ TRAINING: Final[dict[str, Any]] = {
     "batch_size": 4,
     "gradient_checkpointing": False,
     "failure_budget": 1.0,
-    "held_out.turns": 8,
+    "held_out.turns": 6,
     "held_out.max_new_tokens": 64,
 }
 """Settings of both trainings."""
 SFT: Final = {**TRAINING, "max_steps": 5, "learning_rate": 2e-4}
 MDPO: Final = {**TRAINING, "max_steps": 2, "learning_rate": 5e-6}
+SCORING: Final[dict[str, Any]] = {"limit": 1, "max_rounds": 3, "model.max_tokens": 64}
+"""Settings of the held-out score: one conversation of each category."""
+REQUEST: Final[dict[str, Any]] = {
+    "messages": [{"role": "user", "content": "How is the weather in Ulm?"}],
+    "tools": [
+        {
+            "type": "function",
+            "function": {
+                "name": "get_weather",
+                "description": "Tell the weather of a city.",
+                "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            },
+        }
+    ],
+    "tool_choice": "required",
+    "max_tokens": 64,
+}
+"""A function-calling request; the call is demanded, since a few steps of training teach little."""
 
 
 def make_data(out: Path, screen: Console) -> None:
@@ -80,10 +101,47 @@ def tune(data: Path, model: str, screen: Console) -> None:
 Where to look:
   {pairs}/README.md     the preference pairs; magnet inspect {pairs} shows one
   {mdpo}/README.md      what training did, and the answers before and after
-  {mdpo}/model/         the checkpoint; transformers and vLLM load it
+  {mdpo}/model/         the checkpoint; transformers, vLLM and magnet serve load it
 A few steps show that it works; jobs/configs/tiny-sft.yaml is the smallest recipe that teaches a model to call functions.""",
         soft_wrap=True,
     )
+
+
+def try_out(data: Path, screen: Console) -> None:
+    """Serve what `tune` made, send it one function-calling request, and score it on a few held-out conversations."""
+    from evals.evaluation_jobs import evaluate
+    from evals.heldout.conversations import HeldOutConfig
+    from evals.heldout.job import KIND, HeldOutJob
+    from magnet_ray.config import RayConfig
+    from magnet_ray.progress import Progress
+    from magnet_ray.ray_session import cluster
+    from magnet_ray.serving.app import application
+    from magnet_ray.serving.running import deployed, free_port
+    from magnet_ray.serving.settings import ServeConfig
+
+    mdpo, scores = (data.with_name(f"{data.name}-{name}") for name in ("mdpo", "heldout"))
+    serving = load_section(ServeConfig, overrides={"model": f"{mdpo}/model", "engine": "transformers", "http.port": free_port()})
+    screen.print(f"\n[bold]Serving[/]: magnet serve --model {mdpo}/model", soft_wrap=True)
+    progress = Progress()
+    with cluster(RayConfig(), progress), deployed(application(serving), serving.http, progress) as url:
+        screen.print(f"{REQUEST['messages'][0]['content']}  ->  {_asked(url)}", markup=False, soft_wrap=True)
+        command = f"magnet eval heldout --endpoint {url} --trained {mdpo} --limit 1 --out {scores}"
+        screen.print(f"\n[bold]Held-out conversations[/]: {command}", soft_wrap=True)
+        scoring = load_section(HeldOutConfig, overrides={**SCORING, "model.base_url": url, "trained": str(mdpo)})
+        _once(scores, screen, lambda resume: evaluate(KIND, scoring, scores, HeldOutJob.of, resume=resume))
+
+
+def _asked(url: str) -> str:
+    """The calls, or the text, that the model answers `REQUEST` with."""
+    body = json.dumps({**REQUEST, "model": "model"}).encode()
+    request = urllib.request.Request(f"{url}/chat/completions", body, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=120) as response:
+            message = json.load(response)["choices"][0]["message"]
+    except urllib.error.HTTPError as refusal:
+        return str(json.load(refusal)["error"]["message"])
+    calls = [call["function"] for call in message.get("tool_calls") or ()]
+    return ", ".join(f"{call['name']}({call['arguments']})" for call in calls) or str(message["content"])
 
 
 def _once(out: Path, screen: Console, job: Callable[[bool], RenderableType]) -> None:

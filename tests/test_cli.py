@@ -35,8 +35,9 @@ def install_job(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job], None]:
 
 
 ROOT = Path(__file__).parent.parent
-TRAIN = ("train", "train sft", "train mdpo", "train merge")
-COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export", *TRAIN)
+MODELS = ("train", "train sft", "train mdpo", "train merge", "serve")
+EVAL = ("eval", "eval bfcl", "eval bfcl compare", "eval heldout", "eval toolquery", "eval online")
+COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export", *MODELS, *EVAL)
 LOADED_BY_HELP = """
 import sys
 from magnet_ray.cli import run_command

@@ -1,4 +1,4 @@
-"""Imports go one way: words and errors <- config, rows, artifacts <- environments, functions, teacher <- stages <- pipeline <- cli."""
+"""Imports go one way: words, errors <- config, rows, artifacts <- environments, functions, teacher <- stages <- jobs <- evals <- cli."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LAYERS = (
         "pair_card",
         "data_card",
     },
-    {"cli", "cli_options", "train_commands"},
+    {"cli", "cli_options", "quickstart", "serve_command", "train_commands"},
 )
 STAGE_LAYER = 3
 STAGES = {"paths", "translation", "trajectories", "verification", "datasets"}
@@ -57,7 +57,10 @@ MAY_IMPORT_RAY = {
     "training",
     "serving",
 }
-HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "safetensors", "huggingface_hub", "tensorboardX", "vllm", "datasets"}
+HEAVY = {
+    *("torch", "transformers", "trl", "peft", "accelerate", "safetensors", "huggingface_hub", "tensorboardX", "vllm", "datasets"),
+    "starlette",
+}
 MAY_BE_HEAVY = {"training", "serving", "render"}
 
 
@@ -145,6 +148,12 @@ def test_synthesis_needs_no_training_library(module: str) -> None:
     assert not roots & HEAVY or module.split(".")[0] in MAY_BE_HEAVY
 
 
+@pytest.mark.parametrize("module", NAMES)
+def test_only_commands_know_the_evaluations(module: str) -> None:
+    roots = {name.split(".")[0] for name in imports(ast.walk(MODULES[module]))}
+    assert "evals" not in roots or layer(module) == layer("cli")
+
+
 CARRIED = {"pydantic_core", "typing_extensions"}
 """Parts of pydantic that come with it."""
 OPTIONAL = {"bfcl_eval"}
@@ -156,7 +165,7 @@ def test_every_dependency_is_declared() -> None:
     declared = {_plain(re.split(r"[\[=<>; ]", line)[0]) for line in project["dependencies"]}
     distributions = packages_distributions()
     needed = {name.split(".")[0] for module, tree in MODULES.items() if layer(module) <= layer("cli") for name in imports(ast.walk(tree))}
-    foreign = needed - set(sys.stdlib_module_names) - {"magnet_ray"} - CARRIED - OPTIONAL - HEAVY
+    foreign = needed - set(sys.stdlib_module_names) - {"magnet_ray", "evals"} - CARRIED - OPTIONAL - HEAVY
     missing = {name for name in foreign if not {_plain(each) for each in distributions.get(name, [name])} & declared}
     assert not missing
 

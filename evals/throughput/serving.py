@@ -1,0 +1,173 @@
+"""What serving on Ray Serve costs beside the bare engine: requests a second, time to the first token and between tokens.
+
+    python -m evals.throughput.serving null                       # an engine that answers at once: the way to it and back
+    python -m evals.throughput.serving vllm --model CHECKPOINT    # with an interpreter that has vLLM; its own server is the bare engine
+
+One server runs at a time, on this machine, with the same requests at 1, 4 and 16 in flight. `null` compares with the time that the
+engine itself takes in a loop, so that all of the HTTP, the checks and the handles are counted as added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from statistics import median
+from tempfile import TemporaryFile
+from typing import Annotated, Any
+from urllib.error import URLError
+
+import ray
+import typer
+
+from evals.throughput.null_engine import NullEngine
+from evals.throughput.serving_load import Load, Measured, measure
+from evals.throughput.tables import print_table
+from magnet_ray.progress import Progress
+from magnet_ray.serving.app import application, engine_replicas, gateway
+from magnet_ray.serving.chat_requests import parse_chat
+from magnet_ray.serving.running import deployed, use_haproxy
+from magnet_ray.serving.settings import ServeConfig
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+CONCURRENCIES = (1, 4, 16)
+START_SECONDS = 600.0
+Port = Annotated[int, typer.Option(help="Port for the servers, one after the other.")]
+
+
+@app.command()
+def null(requests: int = 400, port: Port = 18_700, haproxy: bool = False) -> None:
+    """Added time with an engine that answers at once, unstreamed and streamed."""
+    if haproxy:
+        use_haproxy()
+    bare = median(asyncio.run(_alone()) for _ in range(50)) * 1e3
+    config = ServeConfig.model_validate({"name": "null", "http": {"port": port}, "replicas": {"cpus": 0.5, "max_ongoing": 64}})
+    rows: list[Sequence[str]] = [("in flight", "answers", "requests/s", "whole, median", "95th", "first piece, median", "added median")]
+    with _cluster(), deployed(gateway(config, (), engine_replicas(config, NullEngine)), config.http, Progress()) as url:
+        for stream in (False, True):
+            for concurrency in CONCURRENCIES:
+                run = measure(url, "null", Load(requests=requests, concurrency=concurrency, stream=stream, tokens=32))
+                added = (run.first if stream else run.whole)[0] - (0.0 if stream else bare)
+                kind = "streamed" if stream else "whole"
+                rows.append((str(concurrency), kind, *_cells(run), f"{added:.1f} ms"))
+    print_table(f"an engine that answers at once ({bare:.2f} ms in a loop), {requests} requests; the load shares the CPUs", rows)
+
+
+@app.command()
+def vllm(
+    model: Annotated[str, typer.Option(help="Checkpoint directory.")],
+    requests: int = 64,
+    tokens: int = 64,
+    context: int = 2_048,
+    port: Port = 18_700,
+) -> None:
+    """Ray Serve against vLLM's own server: same engine arguments, same load."""
+    config = ServeConfig.model_validate(
+        {"model": model, "name": "model", "engine": "vllm", "context_length": context, "http": {"port": port}}
+    )
+    runs: dict[str, dict[int, Measured]] = {}
+    with _bare_vllm(config) as url:
+        runs["vLLM alone"] = _all_loads(url, requests, tokens)
+    with _cluster(), deployed(application(config), config.http, Progress()) as url:
+        runs["Ray Serve"] = _all_loads(url, requests, tokens)
+    rows: list[Sequence[str]] = [
+        ("in flight", "server", "requests/s", "tokens/s", "first token, median", "95th", "between tokens, median", "95th", "rate of bare")
+    ]
+    for concurrency in CONCURRENCIES:
+        for name, by_concurrency in runs.items():
+            run, bare = by_concurrency[concurrency], runs["vLLM alone"][concurrency]
+            times = [f"{value:.1f} ms" for value in (*run.first, *run.gap)]
+            rows.append((str(concurrency), name, f"{run.rate:.2f}", f"{run.tokens_a_second:.1f}", *times, f"{run.rate / bare.rate:.3f}"))
+    print_table(f"{requests} requests of {tokens} tokens each, streamed; the load shares the CPUs", rows)
+
+
+def _all_loads(url: str, requests: int, tokens: int) -> dict[int, Measured]:
+    loads = [Load(requests=requests, concurrency=each, stream=True, tokens=tokens, warm_up=1) for each in CONCURRENCIES]
+    return {load.concurrency: measure(url, "model", load) for load in loads}
+
+
+async def _alone() -> float:
+    """Seconds of one answer of the null engine, its request already read."""
+    request = parse_chat(json.dumps({"model": "null", "messages": [{"role": "user", "content": "hello"}]}).encode())
+    began = time.perf_counter()
+    async for _ in NullEngine().generate(request):
+        pass
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _cluster() -> Iterator[None]:
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
+    ray.init(address="local", include_dashboard=False, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _bare_vllm(config: ServeConfig) -> Iterator[str]:
+    """vLLM's own server with the engine arguments that replicas get."""
+    from magnet_ray.atomic_files import write_atomically
+    from magnet_ray.serving.vllm_engine import engine_arguments, read_checkpoint, runs_on_cpu, template_file
+
+    checkpoint = read_checkpoint(config)
+    arguments = engine_arguments(checkpoint, config.replicas.max_ongoing, runs_on_cpu())
+    write_atomically(template_file(checkpoint.template), lambda file: file.write_text(checkpoint.template, encoding="utf-8"))
+    where = ["--model", checkpoint.base, "--served-model-name", "model", "--host", "127.0.0.1", "--port", str(config.http.port)]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *where, "--disable-uvicorn-access-log", *_options(arguments)]
+    with TemporaryFile() as log, closing(_Server(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))) as server:
+        server.wait_until_healthy(f"http://127.0.0.1:{config.http.port}/health")
+        yield f"http://127.0.0.1:{config.http.port}/v1"
+
+
+class _Server:
+    """A server process that ends with its block."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def wait_until_healthy(self, url: str) -> None:
+        """Return when it answers; raise when it ended or takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(url, timeout=5):
+                    return
+            except (URLError, OSError):
+                time.sleep(0.5)
+        raise RuntimeError(f"the server did not start (exit code {self._process.poll()})")
+
+    def close(self) -> None:
+        """Stop it and wait for its end."""
+        self._process.terminate()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _options(arguments: Mapping[str, Any]) -> list[str]:
+    options = []
+    for name, value in arguments.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            options.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            options += [f"--{flag}", json.dumps(value) if isinstance(value, dict) else str(value)]
+    return options
+
+
+def _cells(run: Measured) -> Sequence[str]:
+    return f"{run.rate:.0f}", f"{run.whole[0]:.1f} ms", f"{run.whole[1]:.1f} ms", f"{run.first[0]:.1f} ms"
+
+
+if __name__ == "__main__":
+    app()

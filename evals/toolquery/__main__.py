@@ -1,0 +1,8 @@
+"""`python -m evals.toolquery` is `magnet eval toolquery`."""
+
+from __future__ import annotations
+
+from evals.commands import run_module
+
+if __name__ == "__main__":
+    run_module("toolquery")
