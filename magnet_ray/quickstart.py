@@ -32,7 +32,7 @@ TRAINING: Final[dict[str, Any]] = {
 """Settings of both trainings."""
 SFT: Final = {**TRAINING, "max_steps": 5, "learning_rate": 2e-4}
 MDPO: Final = {**TRAINING, "max_steps": 2, "learning_rate": 5e-6}
-SCORING: Final[dict[str, Any]] = {"limit": 1, "max_rounds": 3, "model.max_tokens": 64}
+SCORING: Final[dict[str, Any]] = {"limit": 1, "max_rounds": 2, "model.max_tokens": 32}
 """Settings of the held-out score: one conversation of each category."""
 REQUEST: Final[dict[str, Any]] = {
     "messages": [{"role": "user", "content": "How is the weather in Ulm?"}],
@@ -115,7 +115,7 @@ def try_out(data: Path, screen: Console) -> None:
     from magnet_ray.config import RayConfig
     from magnet_ray.progress import Progress
     from magnet_ray.ray_session import cluster
-    from magnet_ray.serving.app import application
+    from magnet_ray.serving.app import application, served_name
     from magnet_ray.serving.running import deployed, free_port
     from magnet_ray.serving.settings import ServeConfig
 
@@ -124,16 +124,16 @@ def try_out(data: Path, screen: Console) -> None:
     screen.print(f"\n[bold]Serving[/]: magnet serve --model {mdpo}/model", soft_wrap=True)
     progress = Progress()
     with cluster(RayConfig(), progress), deployed(application(serving), serving.http, progress) as url:
-        screen.print(f"{REQUEST['messages'][0]['content']}  ->  {_asked(url)}", markup=False, soft_wrap=True)
+        screen.print(f"{REQUEST['messages'][0]['content']}  ->  {_asked(url, served_name(serving))}", markup=False, soft_wrap=True)
         command = f"magnet eval heldout --endpoint {url} --trained {mdpo} --limit 1 --out {scores}"
         screen.print(f"\n[bold]Held-out conversations[/]: {command}", soft_wrap=True)
         scoring = load_section(HeldOutConfig, overrides={**SCORING, "model.base_url": url, "trained": str(mdpo)})
         _once(scores, screen, lambda resume: evaluate(KIND, scoring, scores, HeldOutJob.of, resume=resume))
 
 
-def _asked(url: str) -> str:
+def _asked(url: str, model: str) -> str:
     """The calls, or the text, that the model answers `REQUEST` with."""
-    body = json.dumps({**REQUEST, "model": "model"}).encode()
+    body = json.dumps({**REQUEST, "model": model}).encode()
     request = urllib.request.Request(f"{url}/chat/completions", body, {"content-type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=120) as response:

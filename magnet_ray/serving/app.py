@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from ray import serve
@@ -28,6 +29,8 @@ from magnet_ray.serving.settings import ReplicasConfig, ServeConfig
 
 GATEWAY = "gateway"
 MODEL = "model"
+PARTS_OF_A_RUN = frozenset({"model", "adapter"})
+"""What a training run's directory holds."""
 QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 """By default each request is a line in a log."""
 STARTS = 3
@@ -133,8 +136,10 @@ class GatewayReplica:
 
 
 def served_name(config: ServeConfig) -> str:
-    """The name that clients ask for."""
-    return config.name or str(config.model).rstrip("/").rpartition("/")[2]
+    """The name that clients ask for: that of the training run, or of the checkpoint's directory."""
+    parts = Path(str(config.model)).parts
+    last = parts[-2:-1] if parts[-1] in PARTS_OF_A_RUN and len(parts) > 1 else parts[-1:]
+    return config.name or last[0]
 
 
 def chosen_engine(config: ServeConfig) -> str:

@@ -43,9 +43,6 @@ def serve_until_stopped(config: ServeConfig, progress: Progress, ready: Callable
         if config.http.haproxy:
             use_haproxy()
     check_settings(config)
-    for name in ("ray.serve", "ray.llm"):
-        # They would print each deployment's options.
-        logging.getLogger(name).setLevel(logging.WARNING)
     # Built within the cluster: ray.serve.llm would join any that it finds otherwise.
     with interrupted_by_sigterm(), cluster(where, progress), deployed(application(config), config.http, progress) as url:
         ready(url)
@@ -63,6 +60,9 @@ def deployed(built: Application, where: HttpConfig, progress: Progress, name: st
     Raises:
         JobFailed: no replica becomes ready.
     """
+    for logger in ("ray.serve", "ray.llm"):
+        # They would print each deployment's options.
+        logging.getLogger(logger).setLevel(logging.WARNING)
     alone = not serve.status().applications
     serve.start(proxy_location="EveryNode", http_options={"host": where.host, "port": where.port}, logging_config=QUIET)
     try:

@@ -80,7 +80,9 @@ class ServeConfig(Section):
     """A model behind OpenAI's API."""
 
     model: Text | None = Field(default=None, description="Checkpoint or adapter: a directory, or a name that the engine finds.")
-    name: Text | None = Field(default=None, description="Name that clients ask for; null: the last part of `model`.")
+    name: Text | None = Field(
+        default=None, description="Name that clients ask for; null: that of the training run, or of the checkpoint's directory."
+    )
     engine: Literal["auto", "vllm", "transformers"] = Field(
         default="auto", description="`vllm`, `transformers` for a small model, or `auto`: vllm where it is installed."
     )

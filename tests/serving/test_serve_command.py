@@ -41,6 +41,24 @@ for arguments in json.loads(sys.argv[1]):
 """Runs commands one after the other: a process for each would load Ray Serve each time."""
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("runs/sft/model", "sft"),
+        ("runs/mdpo/adapter/", "mdpo"),
+        ("checkpoints/small", "small"),
+        ("Qwen/Qwen3-0.6B", "Qwen3-0.6B"),
+        ("model", "model"),
+    ],
+)
+def test_a_model_is_known_by_the_name_of_its_run(model: str, name: str) -> None:
+    from magnet_ray.serving.app import served_name
+    from magnet_ray.serving.settings import ServeConfig
+
+    assert served_name(ServeConfig(model=model)) == name
+    assert served_name(ServeConfig(model=model, name="mine")) == "mine"
+
+
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="needs the train extra")
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
