@@ -115,9 +115,9 @@ def try_out(data: Path, screen: Console) -> None:
     from magnet_ray.config import RayConfig
     from magnet_ray.progress import Progress
     from magnet_ray.ray_session import cluster
-    from magnet_ray.serving.app import application, served_name
+    from magnet_ray.serving.app import application
     from magnet_ray.serving.running import deployed, free_port
-    from magnet_ray.serving.settings import ServeConfig
+    from magnet_ray.serving.settings import ServeConfig, served_name
 
     mdpo, scores = (data.with_name(f"{data.name}-{name}") for name in ("mdpo", "heldout"))
     serving = load_section(ServeConfig, overrides={"model": f"{mdpo}/model", "engine": "transformers", "http.port": free_port()})

@@ -49,7 +49,7 @@ def _serve(settings: ServeConfig) -> None:
     except ImportError as error:
         raise UserError(f"serving needs {error.name}", fix="pip install 'magnet-ray[serve]'") from None
     from magnet_ray.progress import Progress
-    from magnet_ray.serving.app import served_name
+    from magnet_ray.serving.settings import served_name
 
     serve_until_stopped(settings, Progress(), lambda url: typer.echo(ready_text(url, served_name(settings))))
 

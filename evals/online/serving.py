@@ -19,9 +19,9 @@ from magnet_ray.config import RayConfig
 from magnet_ray.errors import JobFailed
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
-from magnet_ray.serving.app import QUIET, application, check_settings, served_name
+from magnet_ray.serving.app import QUIET, application, check_settings
 from magnet_ray.serving.running import NAME, check_port
-from magnet_ray.serving.settings import ServeConfig
+from magnet_ray.serving.settings import ServeConfig, served_name
 
 READY_SECONDS: Final = 120.0
 """Longest wait for an answer from an application that runs."""

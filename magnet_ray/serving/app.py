@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from ray import serve
@@ -25,12 +24,10 @@ from magnet_ray.serving.engine import Engine
 from magnet_ray.serving.gateway import Gateway
 from magnet_ray.serving.measurements import Measurements, RaySink
 from magnet_ray.serving.replicas import EngineMaker, EngineReplica, RemoteEngine
-from magnet_ray.serving.settings import ReplicasConfig, ServeConfig
+from magnet_ray.serving.settings import ReplicasConfig, ServeConfig, served_name
 
 GATEWAY = "gateway"
 MODEL = "model"
-PARTS_OF_A_RUN = frozenset({"model", "adapter"})
-"""What a training run's directory holds."""
 QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 """By default each request is a line in a log."""
 STARTS = 3
@@ -133,13 +130,6 @@ class GatewayReplica:
             limits=config.limits,
             measurements=Measurements(RaySink()),
         ).application()
-
-
-def served_name(config: ServeConfig) -> str:
-    """The name that clients ask for: that of the training run, or of the checkpoint's directory."""
-    parts = Path(str(config.model)).parts
-    last = parts[-2:-1] if parts[-1] in PARTS_OF_A_RUN and len(parts) > 1 else parts[-1:]
-    return config.name or last[0]
 
 
 def chosen_engine(config: ServeConfig) -> str:

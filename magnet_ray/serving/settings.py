@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from magnet_ray.config import JsonObject, Text
 from magnet_ray.sections import Section
+
+PARTS_OF_A_RUN: Final = frozenset({"model", "adapter"})
+"""What a training run's directory holds."""
 
 
 class HttpConfig(Section):
@@ -100,3 +104,10 @@ class ServeConfig(Section):
     generation: GenerationConfig = Field(default=GenerationConfig(), description="The engine `transformers`.")
     vllm: VllmEngineConfig = Field(default=VllmEngineConfig(), description="The engine `vllm`.")
     ray: ClusterConfig = Field(default=ClusterConfig(), description="Where Ray runs.")
+
+
+def served_name(config: ServeConfig) -> str:
+    """The name that clients ask for: that of the training run, or of the checkpoint's directory."""
+    parts = Path(str(config.model)).parts
+    last = parts[-2:-1] if parts[-1] in PARTS_OF_A_RUN and len(parts) > 1 else parts[-1:]
+    return config.name or last[0]

@@ -19,11 +19,11 @@ from ray.serve import Application
 
 from magnet_ray.errors import ConfigError
 from magnet_ray.render.renderer import load_renderer
-from magnet_ray.serving.app import MODEL, QUIET, STARTS, scaling, served_name
+from magnet_ray.serving.app import MODEL, QUIET, STARTS, scaling
 from magnet_ray.serving.call_openings import call_opening
 from magnet_ray.serving.checkpoint_files import adapter_of, base_of, context_length, tokenizer_of
 from magnet_ray.serving.emitted import in_thought
-from magnet_ray.serving.settings import ServeConfig
+from magnet_ray.serving.settings import ServeConfig, served_name
 from magnet_ray.serving.teacher import PREFIX_ROUTER
 from magnet_ray.serving.vllm_answers import Reading
 

@@ -52,8 +52,7 @@ for arguments in json.loads(sys.argv[1]):
     ],
 )
 def test_a_model_is_known_by_the_name_of_its_run(model: str, name: str) -> None:
-    from magnet_ray.serving.app import served_name
-    from magnet_ray.serving.settings import ServeConfig
+    from magnet_ray.serving.settings import ServeConfig, served_name
 
     assert served_name(ServeConfig(model=model)) == name
     assert served_name(ServeConfig(model=model, name="mine")) == "mine"
