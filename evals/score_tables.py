@@ -7,20 +7,16 @@ spread of such values can make too narrow.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from itertools import cycle
 from math import sqrt
 from statistics import fmean
 from typing import Any, Final
 
 from rich.table import Table
 
-COLOURS: Final = ("#2f7ed8", "#0d9a6c", "#c8782a", "#8e5bb5", "#9aa5b1", "#b8405e")
-"""Colours of the models, in their order."""
-LABELS, BARS, BAR, GAP, TOP = 250, 460, 13, 10, 46
-"""Pixels: width of the names, of 100 %; height of a bar, of the space between two figures, and of the legend."""
+from magnet_ray.bar_chart import BarChart
+
 _Z: Final = 1.959963984540054
 """Half-width of the middle 95 % of the normal distribution."""
 
@@ -116,24 +112,8 @@ class ScoreTable:
 
     def chart(self) -> str:
         """The table as a bar chart: one self-contained SVG, a bar with its interval for each model and figure."""
-        step = BAR * len(self.models) + GAP
-        height = TOP + step * len(self.rows) + 24
-        width = LABELS + BARS + 60
-        parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
-            f"<title>{escape(self.title)}</title>",
-            '<rect width="100%" height="100%" fill="white"/>',
-            *_legend(self.models),
-            *_scale(height - 20),
-        ]
-        for index, row in enumerate(self.rows):
-            top = TOP + index * step
-            middle = top + (step - GAP) / 2 + 4
-            parts.append(f'<text x="{LABELS - 8}" y="{middle:.0f}" text-anchor="end">{escape(row.name.strip())}</text>')
-            for place, (score, colour) in enumerate(zip(row.scores, cycle(COLOURS), strict=False)):
-                if score:
-                    parts += _bar(score, top + place * BAR, colour)
-        return "\n".join([*parts, "</svg>", ""])
+        rows = [(row.name, [(score.value, score.low, score.high) if score else None for score in row.scores]) for row in self.rows]
+        return BarChart(names=self.models, rows=rows, title=self.title).svg()
 
     def score(self, name: str, model: int = 0) -> Score | None:
         """One figure; None where there is none of the name."""
@@ -185,25 +165,3 @@ def _values(score: Score | None) -> dict[str, Any] | None:
     if score is None:
         return None
     return {"value": round(score.value, 4), "low": round(score.low, 4), "high": round(score.high, 4), "count": score.count}
-
-
-def _legend(names: tuple[str, ...]) -> Iterator[str]:
-    for index, (name, colour) in enumerate(zip(names, cycle(COLOURS), strict=False)):
-        left = LABELS + index * BARS / len(names)
-        yield f'<rect x="{left:.0f}" y="14" width="12" height="12" fill="{colour}"/>'
-        yield f'<text x="{left + 18:.0f}" y="24">{escape(name)}</text>'
-
-
-def _scale(bottom: int) -> Iterator[str]:
-    for percent in range(0, 101, 25):
-        x = LABELS + BARS * percent / 100
-        yield f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{TOP - 6}" y2="{bottom}" stroke="#dddddd"/>'
-        yield f'<text x="{x:.0f}" y="{bottom + 14}" text-anchor="middle" fill="#666666">{percent} %</text>'
-
-
-def _bar(score: Score, top: float, colour: str) -> Iterator[str]:
-    low, high = (LABELS + BARS * edge for edge in (score.low, score.high))
-    middle = top + BAR / 2 - 1
-    yield f'<rect x="{LABELS}" y="{top:.0f}" width="{BARS * score.value:.1f}" height="{BAR - 2}" fill="{colour}"/>'
-    yield f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle:.1f}" y2="{middle:.1f}" stroke="#333333"/>'
-    yield f'<text x="{high + 4:.1f}" y="{middle + 4:.1f}" fill="#333333">{100 * score.value:.0f}</text>'
