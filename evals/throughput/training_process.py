@@ -134,7 +134,8 @@ def _config(run: Run, rows: TokenRows) -> settings.TrainConfig:
 
 def _train_ours(run: Run, config: settings.TrainConfig, rows: TokenRows, scratch: Path, watch: Stopwatch) -> Any:
     place = ReferencePlace(directory=str(scratch), weights="random") if isinstance(config, settings.MdpoConfig) else None
-    job = WorkerJob(config=config, tokens=(), directory=str(scratch), board=_NoBoard(), gpu=run.gpu, reference=place)
+    cpus = torch.get_num_threads()
+    job = WorkerJob(config=config, tokens=(), directory=str(scratch), board=_NoBoard(), gpu=run.gpu, cpus=cpus, reference=place)
     trainers: list[Any] = []
 
     def loop() -> None:

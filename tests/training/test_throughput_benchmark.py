@@ -55,6 +55,7 @@ def test_ours_and_trls_take_the_same_steps_over_the_same_tokens(objective: Objec
         found = compare(place.run("toy", objective, data, 2, 1), repeats=1)
     ours, theirs = found["ours"][0], found["trl"][0]
     assert len(ours.seconds) == len(theirs.seconds) == 2
+    assert ours.device == theirs.device
     assert ours.tokens == theirs.tokens
     assert sum(ours.computed) <= sum(ours.tokens) <= sum(theirs.computed)
     assert min(ours.grown, theirs.grown) > 0
