@@ -1,4 +1,4 @@
-"""An engine that answers at once with fixed words: what is left to measure is the way to it and back."""
+"""An engine that answers with fixed words, at once or after a fixed time: what is left to measure is the way to it and back."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ WORDS = 32
 class NullEngine:
     """A `magnet_ray.serving.engine.Engine` without a model; where tools are offered it calls the first."""
 
-    def __init__(self, config: ServeConfig | None = None) -> None:
-        pass
+    def __init__(self, config: ServeConfig | None = None, *, seconds: float = 0.0) -> None:
+        """`seconds` go by before the first word, as they would in a model."""
+        self._seconds = seconds
 
     async def ready(self) -> None:
         """Always."""
@@ -25,6 +26,8 @@ class NullEngine:
     async def generate(self, request: IncomingChat) -> AsyncGenerator[Piece]:
         """The fixed answer."""
         chat = request.chat
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
         if chat.tools and chat.choice != "none":
             yield CallPiece(index=0, id="call_0", name=chat.tools[0].function.name, arguments="{}")
         else:

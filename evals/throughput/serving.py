@@ -1,10 +1,12 @@
 """What serving on Ray Serve costs beside the bare engine: requests a second, time to the first token and between tokens.
 
-    python -m evals.throughput.serving null                       # an engine that answers at once: the way to it and back
+    python -m evals.throughput.serving null                       # an engine that does nothing: the way to it and back
     python -m evals.throughput.serving vllm --model CHECKPOINT    # with an interpreter that has vLLM; its own server is the bare engine
 
 One server runs at a time, on this machine, with the same requests at 1, 4 and 16 in flight. `null` compares with the time that the
-engine itself takes in a loop, so that all of the HTTP, the checks and the handles are counted as added.
+engine itself takes in a loop, so that all of the HTTP, the checks and the handles are counted as added. Of an engine that answers at once
+as many requests come as the CPUs can take, and each waits for those before it: that measures requests a second. What is added to a
+model's own time shows behind an engine that waits first.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from statistics import median
 from tempfile import TemporaryFile
 from typing import Annotated, Any
@@ -37,26 +40,38 @@ from magnet_ray.serving.settings import ServeConfig
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 CONCURRENCIES = (1, 4, 16)
+ROUNDS = 10
+"""Requests, for each in flight, to an engine that waits."""
 START_SECONDS = 600.0
 Port = Annotated[int, typer.Option(help="Port for the servers, one after the other.")]
 
 
 @app.command()
-def null(requests: int = 400, port: Port = 18_700, haproxy: bool = False) -> None:
-    """Added time with an engine that answers at once, unstreamed and streamed."""
+def null(requests: int = 400, port: Port = 18_700, haproxy: bool = False, seconds: float = 0.5) -> None:
+    """Added time with an engine that does nothing, unstreamed and streamed; at once, and after some seconds."""
     if haproxy:
         use_haproxy()
-    bare = median(asyncio.run(_alone()) for _ in range(50)) * 1e3
     config = ServeConfig.model_validate({"name": "null", "http": {"port": port}, "replicas": {"cpus": 0.5, "max_ongoing": 64}})
+    with _cluster():
+        for wait in (0.0, seconds):
+            _measure_null(config, wait, requests)
+
+
+def _measure_null(config: ServeConfig, wait: float, requests: int) -> None:
+    """Print a table of an engine that waits first."""
+    make = partial(NullEngine, seconds=wait)
+    bare = median(asyncio.run(_alone(make())) for _ in range(5 if wait else 50)) * 1e3
     rows: list[Sequence[str]] = [("in flight", "answers", "requests/s", "whole, median", "95th", "first piece, median", "added median")]
-    with _cluster(), deployed(gateway(config, (), engine_replicas(config, NullEngine)), config.http, Progress()) as url:
+    with deployed(gateway(config, (), engine_replicas(config, make)), config.http, Progress()) as url:
         for stream in (False, True):
             for concurrency in CONCURRENCIES:
-                run = measure(url, "null", Load(requests=requests, concurrency=concurrency, stream=stream, tokens=32))
-                added = (run.first if stream else run.whole)[0] - (0.0 if stream else bare)
-                kind = "streamed" if stream else "whole"
-                rows.append((str(concurrency), kind, *_cells(run), f"{added:.1f} ms"))
-    print_table(f"an engine that answers at once ({bare:.2f} ms in a loop), {requests} requests; the load shares the CPUs", rows)
+                count = ROUNDS * concurrency if wait else requests
+                load = Load(requests=count, concurrency=concurrency, stream=stream, tokens=32)
+                run = measure(url, "null", load)
+                added = run.first[0] - wait * 1e3 if stream else run.whole[0] - bare
+                rows.append((str(concurrency), "streamed" if stream else "whole", *_cells(run), f"{added:.1f} ms"))
+    kind = f"waits for {wait:g} s" if wait else "answers at once"
+    print_table(f"an engine that {kind} ({bare:.2f} ms in a loop); the load shares the CPUs", rows)
 
 
 @app.command()
@@ -92,11 +107,11 @@ def _all_loads(url: str, requests: int, tokens: int) -> dict[int, Measured]:
     return {load.concurrency: measure(url, "model", load) for load in loads}
 
 
-async def _alone() -> float:
-    """Seconds of one answer of the null engine, its request already read."""
+async def _alone(engine: NullEngine) -> float:
+    """Seconds of one answer of an engine, its request already read."""
     request = parse_chat(json.dumps({"model": "null", "messages": [{"role": "user", "content": "hello"}]}).encode())
     began = time.perf_counter()
-    async for _ in NullEngine().generate(request):
+    async for _ in engine.generate(request):
         pass
     return time.perf_counter() - began
 
