@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import ray
@@ -19,10 +18,10 @@ import ray.exceptions
 
 from evals.endpoint import Chat, OpenAgent
 from evals.evaluation_runs import EvaluationRun, Transcript, TranscriptFile
-from magnet_ray.config import RayConfig
 from magnet_ray.conversations import spare_the_collector
 from magnet_ray.errors import JobFailed, Rejected, RunError, boundary
 from magnet_ray.llm import base
+from magnet_ray.places import place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
 from magnet_ray.types import FailureReason, JsonValue
@@ -172,11 +171,10 @@ def hold_all(run: EvaluationRun, evaluation: Evaluation, open_agent: OpenAgent, 
         ConfigError: no cluster answers at the configured address.
     """
     tasks = evaluation.tasks()
-    settings = run.config.ray
     missing = run.missing(tasks)
     progress.start("conversations", len(tasks), len(tasks) - len(missing))
     if missing:
-        with cluster(RayConfig(address=settings.address, num_cpus=settings.num_cpus), progress):
+        with cluster(run.config.ray, progress):
             _rounds(run, evaluation, open_agent, progress)
     known = run.transcripts()
     _check_budget(run, Counter(each.failure for each in known.values() if each.failure), known, len(tasks))
@@ -237,7 +235,7 @@ def _work(shared: Sequence[Any], board: Any, path: str, places: int) -> None:
     """One worker, as a Ray task."""
     evaluation, open_agent = ray.get(shared[0])
     spare_the_collector()
-    file = TranscriptFile(Path(path))
+    file = TranscriptFile(place(path))
 
     async def take() -> str | None:
         task: str | None = await board.take.remote()

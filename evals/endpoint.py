@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any, Final, Protocol
 
@@ -25,6 +24,7 @@ from magnet_ray.llm.cache import ResponseCache
 from magnet_ray.llm.roles import Models, connect, role_prices
 from magnet_ray.llm.settings import ModelSettings, settings_of
 from magnet_ray.llm.transport import RequestFailed, Transport, Trouble
+from magnet_ray.places import Place
 from magnet_ray.sections import Section
 from magnet_ray.types import FailureReason, JsonValue, compact, content_id
 
@@ -173,7 +173,7 @@ class EndpointAgent:
     """The model."""
     requests: RequestsConfig
     """What is done about requests that fail."""
-    responses: Path | None = None
+    responses: Place | None = None
     """Directory of the response cache; None: nothing is kept."""
     transport: Callable[[ModelSettings], Transport] = connect
     """What sends to the endpoint."""

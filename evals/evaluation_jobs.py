@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rich.console import ConsoleRenderable, RichCast
@@ -17,6 +16,7 @@ from evals.endpoint import EndpointAgent, OpenAgent, endpoint_settings
 from evals.evaluation_runs import RESPONSES, EvaluationConfig, EvaluationRun, Transcript
 from magnet_ray.llm import base
 from magnet_ray.llm.base import ChatAnswer, ChatRequest
+from magnet_ray.places import Place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import interrupted_by_sigterm
 
@@ -73,7 +73,7 @@ class OfJob:
         yield Silent() if self.silent else self.job.reference_agent()
 
 
-def evaluate(kind: str, config: Config, out: Path | str, make: Callable[[Config], Job], *, resume: bool = False) -> Report:
+def evaluate(kind: str, config: Config, out: Place | str, make: Callable[[Config], Job], *, resume: bool = False) -> Report:
     """Make an evaluation run.
 
     SIGTERM ends it as Ctrl-C does. What was finished by then stays, for `resume`.

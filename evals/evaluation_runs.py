@@ -1,33 +1,34 @@
-"""The run directory of an evaluation: a task's transcript is on the disk before the task counts, and a finished task is not put again.
+"""The run directory of an evaluation: a task's transcript is kept before the task counts, and a finished task is not put again.
 
 `run.json` opens it; while it runs, `transcripts/` holds one file of JSON lines for each worker, a line for each finished task, and
 `responses/` every answer, so that a killed run asks nothing twice, not even in the middle of a conversation. At the end both become
-`transcripts.jsonl`, in the order of the tasks, beside the report; `manifest.json` comes last.
+`transcripts.jsonl`, in the order of the tasks, beside the report; `manifest.json` comes last. On an object store a kill may cost the
+answers and transcripts of the last ten seconds: see `line_files`.
 """
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final, Literal, Self
-from uuid import uuid4
 
 import orjson
 from pydantic import Field
 
 from evals.endpoint import EndpointConfig
-from magnet_ray.atomic_files import FileLock, checksum, read_json, write_atomically, write_json
+from magnet_ray.atomic_files import checksum, read_json, write_atomically, write_json
+from magnet_ray.config import ClusterConfig
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE, check_format
+from magnet_ray.line_files import ENDING, LineFile
+from magnet_ray.locks import Lock
+from magnet_ray.places import Place, make_directory, matching, place, reason, remove_tree, storage_errors
 from magnet_ray.run_directories import claim_directory, package_versions
-from magnet_ray.sections import ROWS_UNCHANGED, Section, section_values
+from magnet_ray.sections import ROWS_UNCHANGED, section_values
 from magnet_ray.types import FailureReason, JsonValue
 
 TRANSCRIPTS_FILE: Final = "transcripts.jsonl"
@@ -36,15 +37,9 @@ SEGMENTS, RESPONSES = "transcripts", "responses"
 """Directories of an unfinished run: transcripts by worker, and answers."""
 
 
-class ClusterConfig(Section):
+class ConversationsConfig(ClusterConfig):
     """Where the conversations are held. Nothing here changes a score."""
 
-    address: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="Cluster to join (`auto`, `ray://…`); null: start one here.", json_schema_extra={ROWS_UNCHANGED: True}
-    )
-    num_cpus: Annotated[int, Field(ge=1, le=4_096)] | None = Field(
-        default=None, description="CPUs of a cluster started here; null: all.", json_schema_extra={ROWS_UNCHANGED: True}
-    )
     workers: Annotated[int, Field(ge=1, le=4_096)] | None = Field(
         default=None, description="Workers that hold conversations; null: one for each CPU.", json_schema_extra={ROWS_UNCHANGED: True}
     )
@@ -66,7 +61,7 @@ class EvaluationConfig(EndpointConfig):
     )
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Most tasks of each category; null: all.")
     seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of the choice of tasks under `limit`.")
-    ray: ClusterConfig = Field(default=ClusterConfig(), description="Where it runs.")
+    ray: ConversationsConfig = Field(default=ConversationsConfig(), description="Where it runs.")
     failure_budget: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.02,
         description="Share of tasks that may stay unscored (endpoint away, environment broken) before the job fails.",
@@ -112,50 +107,54 @@ def read_line(line: bytes) -> Transcript | None:
 
 
 class TranscriptFile:
-    """The transcripts of one worker: opened at its first, one `write` for each."""
+    """The transcripts of one worker."""
 
-    def __init__(self, run: Path) -> None:
-        self._file = run / SEGMENTS / f"{uuid4().hex}.jsonl"
-        self._descriptor: int | None = None
+    def __init__(self, run: Place) -> None:
+        self._directory = run / SEGMENTS
+        self._lines = LineFile(self._directory)
 
     def add(self, transcript: Transcript) -> None:
         """Write a transcript down.
 
         Raises:
-            RunError: the disk refused.
+            RunError: the disk or the store refused.
         """
-        line = transcript.as_line()
         try:
-            if self._descriptor is None:
-                self._file.parent.mkdir(exist_ok=True)
-                self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            if os.write(self._descriptor, line) != len(line):
-                raise OSError("no space left for a whole line")
-        except OSError as error:
-            raise RunError(f"{self._file} cannot be written", error.strerror or str(error), fix="free some space") from None
+            make_directory(self._directory)
+            self._lines.add(transcript.as_line())
+        except storage_errors() as error:
+            raise self._unwritable(error) from None
 
     def close(self) -> None:
-        """Close the file; calling it twice is fine."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close the file; calling it twice is fine.
+
+        Raises:
+            RunError: the last transcripts cannot be written.
+        """
+        try:
+            self._lines.close()
+        except storage_errors() as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: Exception) -> RunError:
+        return RunError(f"transcripts cannot be written to {self._directory}", reason(error), fix="free some space")
 
 
 class EvaluationRun:
     """A run being made. Use it as a context manager: leaving it releases the lock and keeps what was written."""
 
-    def __init__(self, path: Path, kind: str, config: EvaluationConfig, lock: FileLock) -> None:
+    def __init__(self, path: Place, kind: str, config: EvaluationConfig, lock: Lock) -> None:
         self.path, self.kind, self.config = path, kind, config
         self._lock = lock
 
     @classmethod
-    def open(cls, path: Path | str, kind: str, config: EvaluationConfig, *, resume: bool) -> Self:
+    def open(cls, path: Place | str, kind: str, config: EvaluationConfig, *, resume: bool) -> Self:
         """Start a run in an empty or new directory, or go on with an unfinished one when `resume` is set.
 
         Raises:
             RunError: see `claim_directory`.
         """
-        path = Path(path)
+        path = place(path)
         return cls(path, kind, config, claim_directory(path, kind, config, resume=resume))
 
     def __enter__(self) -> Self:
@@ -170,7 +169,7 @@ class EvaluationRun:
     def transcripts(self) -> dict[str, Transcript]:
         """Task -> what became of it so far: its result if it has one, else its latest failure."""
         found: dict[str, Transcript] = {}
-        for segment in sorted((self.path / SEGMENTS).glob("*.jsonl"), key=lambda file: (file.stat().st_mtime_ns, file.name)):
+        for segment in sorted(matching(self.path / SEGMENTS, f"*{ENDING}"), key=lambda file: (file.stat().st_mtime_ns, file.name)):
             for line in segment.read_bytes().split(b"\n"):
                 transcript = read_line(line) if line else None
                 if transcript is not None and (transcript.result is not None or _is_open(found.get(transcript.task))):
@@ -195,7 +194,11 @@ class EvaluationRun:
 
         Returns:
             The manifest.
+
+        Raises:
+            RunError: the disk or the store refused, or another process took over the directory.
         """
+        self._lock.check()
         _write(self.path / TRANSCRIPTS_FILE, b"".join(transcript.as_line() for transcript in transcripts))
         for name, text in files.items():
             _write(self.path / name, text.encode())
@@ -218,17 +221,17 @@ class EvaluationRun:
         }
         write_json(self.path / MANIFEST_FILE, manifest)
         for name in (SEGMENTS, RESPONSES):
-            shutil.rmtree(self.path / name, ignore_errors=True)
+            remove_tree(self.path / name)
         return manifest
 
 
-def read_evaluation(directory: Path | str, kind: str) -> dict[str, Any]:
+def read_evaluation(directory: Place | str, kind: str) -> dict[str, Any]:
     """The manifest of a finished evaluation of a kind.
 
     Raises:
         RunError: there is none, it is unfinished, or it is a run of another kind.
     """
-    directory = Path(directory)
+    directory = place(directory)
     if not (directory / MANIFEST_FILE).exists():
         state = "is not finished" if (directory / RUN_FILE).exists() else "does not exist"
         raise RunError(f"the evaluation in {directory} {state}", expected=MANIFEST_FILE, fix=f"make it with magnet {kind}")
@@ -239,17 +242,17 @@ def read_evaluation(directory: Path | str, kind: str) -> dict[str, Any]:
     return manifest
 
 
-def read_transcripts(directory: Path | str) -> Iterator[Transcript]:
+def read_transcripts(directory: Place | str) -> Iterator[Transcript]:
     """The transcripts of a finished evaluation, in the order of its tasks.
 
     Raises:
         RunError: the file cannot be read, or is damaged.
     """
-    file = Path(directory) / TRANSCRIPTS_FILE
+    file = place(directory) / TRANSCRIPTS_FILE
     try:
         lines = file.read_bytes().splitlines()
-    except OSError as error:
-        raise RunError(f"{file} cannot be read", error.strerror or str(error), fix="make the evaluation again") from None
+    except storage_errors() as error:
+        raise RunError(f"{file} cannot be read", reason(error), fix="make the evaluation again") from None
     for number, line in enumerate(lines, 1):
         transcript = read_line(line)
         if transcript is None:
@@ -273,5 +276,5 @@ def _is_open(known: Transcript | None) -> bool:
     return known is None or known.result is None
 
 
-def _write(file: Path, content: bytes) -> None:
+def _write(file: Place, content: bytes) -> None:
     write_atomically(file, lambda temporary: temporary.write_bytes(content))

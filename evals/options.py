@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from magnet_ray.cli_options import console, option, print_keys
 from magnet_ray.errors import UserError
+from magnet_ray.places import place
 
 if TYPE_CHECKING:
     from evals.evaluation_jobs import Job
     from evals.evaluation_runs import EvaluationConfig
 
 Endpoint = Annotated[str | None, option("--endpoint", help="OpenAI-compatible endpoint, such as http://localhost:8000/v1.", metavar="URL")]
+Serve = Annotated[
+    str | None, option("--serve", help="Checkpoint to serve for the length of the evaluation, in place of --endpoint.", metavar="DIR")
+]
+ServeSets = Annotated[
+    list[str] | None, option("--serve-set", help="With --serve: a setting of magnet serve, such as replicas.max=4.", metavar="KEY=VALUE")
+]
 Model = Annotated[
     str | None, option("--model", help="Name of the model, as the endpoint knows it; not needed where it serves one.", metavar="NAME")
 ]
-Out = Annotated[Path | None, option("--out", help="Directory of the evaluation.", metavar="DIR")]
+Out = Annotated[str | None, option("--out", help="Directory of the evaluation, or s3://BUCKET/PREFIX.", metavar="DIR")]
 Agent = Annotated[
     str | None, option("--agent", help="`reference` or `silent`: check the evaluation itself, without a model.", metavar="AGENT")
 ]
-Runs = Annotated[list[Path], typer.Argument(help="Finished evaluations.", metavar="DIR…", show_default=False)]
-CompareOut = Annotated[Path | None, option("--out", help="Directory to write the table and the chart to.", metavar="DIR")]
+Runs = Annotated[list[str], typer.Argument(help="Finished evaluations.", metavar="DIR…", show_default=False)]
+CompareOut = Annotated[str | None, option("--out", help="Directory to write the table and the chart to.", metavar="DIR")]
 
 Config = TypeVar("Config", bound="EvaluationConfig")
 
@@ -35,7 +41,13 @@ def limit_option(help: str) -> Any:
 
 
 def run_evaluation(
-    kind: tuple[str, type[Config], Callable[[Config], Job]], out: Path | None, given: Mapping[str, Any], *, resume: bool, keys: bool
+    kind: tuple[str, type[Config], Callable[[Config], Job]],
+    out: str | None,
+    given: Mapping[str, Any],
+    serve: tuple[str | None, Sequence[str] | None] = (None, None),
+    *,
+    resume: bool,
+    keys: bool,
 ) -> None:
     """Read the configuration, evaluate, print the report.
 
@@ -43,6 +55,7 @@ def run_evaluation(
         kind: command, its configuration, and what makes the job of one.
         out: directory of the run.
         given: arguments of `load_section`.
+        serve: checkpoint to serve meanwhile, and settings of `magnet serve`.
         resume: go on with an unfinished run.
         keys: print the settings instead.
 
@@ -60,17 +73,26 @@ def run_evaluation(
     config = load_section(section, **given)
     if out is None:
         raise UserError("--out is missing", expected="the directory of the evaluation", fix="such as --out runs/eval")
-    if config.agent == "endpoint" and config.model.base_url is None:
+    model, sets = serve
+    if model is not None:
+        from evals.served import serving
+
+        with serving(config, model, sets or (), out) as config:
+            report = evaluate(name, config, place(out), make, resume=resume)
+    elif config.agent == "endpoint" and config.model.base_url is None:
         raise UserError(
-            "--endpoint is missing", expected="the address of a served model", fix="such as --endpoint http://localhost:8000/v1"
+            "--endpoint is missing",
+            expected="the address of a served model",
+            fix="such as --endpoint http://localhost:8000/v1, or --serve DIR to serve a checkpoint meanwhile",
         )
-    report = evaluate(name, config, out, make, resume=resume)
+    else:
+        report = evaluate(name, config, place(out), make, resume=resume)
     screen = console()
     screen.print(report)
     screen.print(f"\n{out}/README.md holds the report, {out}/transcripts.jsonl every conversation", soft_wrap=True)
 
 
-def show_side_by_side(kind: str, runs: list[Path], out: Path | None) -> None:
+def show_side_by_side(kind: str, runs: list[str], out: str | None) -> None:
     """Print the scores of finished evaluations of one kind in one table; with `out`, write table and chart.
 
     Raises:

@@ -1,11 +1,9 @@
-"""Entry point of the synthesis job on a cluster.
+"""The synthesis job: functions become verified conversations.
 
     ray job submit --working-dir . -- python jobs/synthesize.py --config jobs/configs/paper.yaml --out /shared/runs/paper
 
-The options, the checks and the exit codes are those of `magnet synthesize`: 0 done, 1 over the failure budget,
-2 something to fix (one line on stderr), 130 interrupted. The job manager sets RAY_ADDRESS, so the job joins the
-cluster that it was submitted to. DIR must lie on storage that every node shares; after a lost driver, submit the
-same command with --resume.
+It is what `magnet synthesize` does. Shards are made all over the cluster; a lost worker or node costs those that it had not finished.
+Options, checks and exit codes are the command's; jobs/README.md says how a job is followed, stopped and resumed.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from pathlib import Path
 # The working directory, which holds the package where it is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from magnet_ray.cli import run_command
+from magnet_ray.submitted_jobs import run_job
 
 if __name__ == "__main__":
-    sys.exit(run_command(["synthesize", *sys.argv[1:]]))
+    sys.exit(run_job("synthesize"))

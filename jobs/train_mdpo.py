@@ -1,11 +1,10 @@
-"""Entry point of multi-turn DPO on a cluster.
+"""The multi-turn DPO job.
 
-    ray job submit --working-dir . -- python jobs/train_mdpo.py --config jobs/configs/magnet-14b-mdpo.yaml --data /shared/runs/pairs \
-        --model /shared/runs/sft/model --out /shared/runs/mdpo
+    ray job submit --working-dir . -- python jobs/train_mdpo.py --config jobs/configs/magnet-14b-mdpo.yaml \
+        --data /shared/runs/pairs --model /shared/runs/sft/model --out /shared/runs/mdpo
 
-The options, the checks and the exit codes are those of `magnet train mdpo`: 0 done, 1 the job failed, 2 something to fix (one line on
-stderr), 130 interrupted. The job manager sets RAY_ADDRESS, so the job joins the cluster that it was submitted to. DIR must lie on
-storage that every node shares; after a lost driver, submit the same command with --resume.
+It is what `magnet train mdpo` does. Workers start where the cluster has room; a lost one costs the steps since the last checkpoint.
+Options, checks and exit codes are the command's; jobs/README.md says how a job is followed, stopped and resumed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 # The working directory, which holds the package where it is not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from magnet_ray.cli import run_command
+from magnet_ray.submitted_jobs import run_job
 
 if __name__ == "__main__":
-    sys.exit(run_command(["train", "mdpo", *sys.argv[1:]]))
+    sys.exit(run_job("train", "mdpo"))

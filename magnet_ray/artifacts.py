@@ -9,22 +9,24 @@ and rows in = rows kept + failures. One driver at a time: the lock ends with the
 from __future__ import annotations
 
 import platform
-import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import chain
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import pyarrow as pa
 
-from magnet_ray.atomic_files import FileLock, read_json, write_json, write_table
+from magnet_ray.atomic_files import read_json, write_json, write_table
 from magnet_ray.config import DistillConfig, SynthesizeConfig
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE, Counts, Manifest
+from magnet_ray.locks import Lock
+from magnet_ray.places import Place, entries, make_directory, place, remove_tree
 from magnet_ray.rows import FAILURE_SCHEMA, record_schema, to_table
 from magnet_ray.run_directories import claim_directory, package_versions
 from magnet_ray.sections import section_values
@@ -32,9 +34,12 @@ from magnet_ray.table_files import ROWS_PER_GROUP, batched, noted, read_records,
 from magnet_ray.types import Failure, PreferencePair, Trajectory
 
 BENCHMARK_SOURCES = ("bfcl",)
+READERS = 8
+"""Shards that are read at once, when a run is resumed and when its tables are written."""
 
 
 Config = TypeVar("Config", SynthesizeConfig, DistillConfig)
+Read = TypeVar("Read")
 Rows = Sequence[Trajectory] | Sequence[PreferencePair]
 
 
@@ -62,6 +67,8 @@ class Origin:
     """Sources of functions."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Prompt file -> content hash, where a model was asked."""
+    job: Mapping[str, str] = field(default_factory=dict)
+    """The Ray job that made them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +90,7 @@ JOBS: Mapping[type, Job] = {
 class RunDirectory(Generic[Config]):
     """A run being made. Use it as a context manager: leaving it releases the lock and keeps the shards."""
 
-    def __init__(self, path: Path, config: Config, total: int, lock: FileLock) -> None:
+    def __init__(self, path: Place, config: Config, total: int, lock: Lock) -> None:
         self.path, self.total = path, total
         self.config: Config = config
         self.job = JOBS[type(config)]
@@ -91,7 +98,7 @@ class RunDirectory(Generic[Config]):
         self._started = time.monotonic()
 
     @classmethod
-    def open(cls, path: Path | str, config: Config, *, resume: bool = False, total: int | None = None) -> RunDirectory[Config]:
+    def open(cls, path: Place | str, config: Config, *, resume: bool = False, total: int | None = None) -> RunDirectory[Config]:
         """Start a run in an empty or new directory, or go on with an unfinished one when `resume` is set.
 
         `total` is the number of units (paths, or rows to distil) where the configuration does not say it.
@@ -99,10 +106,10 @@ class RunDirectory(Generic[Config]):
         Raises:
             RunError: the directory is in use, not empty, not a run, finished, or of another configuration or version.
         """
-        path = Path(path)
+        path = place(path)
         lock = claim_directory(path, JOBS[type(config)].kind, config, resume=resume)
         try:
-            (path / "shards").mkdir(exist_ok=True)
+            make_directory(path / "shards")
             _remove_leftovers(path)
         except BaseException:
             lock.release()
@@ -120,9 +127,9 @@ class RunDirectory(Generic[Config]):
     def _forget_if_untouched(self) -> None:
         """A run that failed before its functions were known leaves no trace, so that a corrected source can use the directory."""
         run = self.path / RUN_FILE
-        if run.exists() and "pool" not in read_json(run) and not any((self.path / "shards").iterdir()):
+        if run.exists() and "pool" not in read_json(run) and not entries(self.path / "shards"):
             run.unlink()
-            (self.path / "shards").rmdir()
+            remove_tree(self.path / "shards")
 
     def close(self) -> None:
         """Release the lock; calling it twice is fine."""
@@ -158,13 +165,14 @@ class RunDirectory(Generic[Config]):
 
     def finished_shards(self) -> frozenset[int]:
         """Shards that are whole on disk. A shard with a damaged or missing file is removed, to be made again."""
-        finished = set()
-        for shard in range(self.shards):
-            if is_whole(self.path, shard, len(self.paths_of(shard))):
-                finished.add(shard)
-            else:
-                shard_files(self.path, shard)[0].unlink(missing_ok=True)
-        return frozenset(finished)
+        present = entries(self.path / "shards")
+        made = [shard for shard in range(self.shards) if shard_files(self.path, shard)[0].name in present]
+        # A store answers many at once as fast as one.
+        with ThreadPoolExecutor(READERS) as readers:
+            whole = list(readers.map(lambda shard: is_whole(self.path, shard, len(self.paths_of(shard))), made))
+        for shard in (shard for shard, is_good in zip(made, whole, strict=True) if not is_good):
+            shard_files(self.path, shard)[0].unlink(missing_ok=True)
+        return frozenset(shard for shard, is_good in zip(made, whole, strict=True) if is_good)
 
     def write_shard(self, shard: int, rows: Rows, failures: Sequence[Failure]) -> None:
         """Write a shard; see the function of the same name, which a worker without this object can call."""
@@ -186,6 +194,24 @@ class RunDirectory(Generic[Config]):
         """
         return tuple(read_records(Failure, shard_files(self.path, shard)[1]))
 
+    def tables(self) -> Iterator[pa.Table]:
+        """The tables of all finished shards, in order; the next ones are read meanwhile. As `read_table`."""
+        return self._read_ahead(self.read_table)
+
+    def failures(self) -> Iterator[Failure]:
+        """The failures of all finished shards, in order; the next ones are read meanwhile. As `read_failures`."""
+        return chain.from_iterable(self._read_ahead(self.read_failures))
+
+    def _read_ahead(self, read: Callable[[int], Read]) -> Iterator[Read]:
+        coming = deque[Future[Read]]()
+        with ThreadPoolExecutor(READERS) as readers:
+            for shard in range(self.shards):
+                coming.append(readers.submit(read, shard))
+                if len(coming) > READERS:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+
     def finish(
         self,
         rows: Iterable[pa.Table],
@@ -201,8 +227,10 @@ class RunDirectory(Generic[Config]):
         `figures` is called when all rows have gone by, `before_manifest` when the tables are written.
 
         Raises:
-            RunError: what the rows were made from and the failures are not as many as the units attempted.
+            RunError: what the rows were made from and the failures are not as many as the units attempted, or another process
+                took over the directory.
         """
+        self._lock.check()
         kept, failed = Tally("category", self.job.unit), Tally("reason", "id")
         files = write_tables(kept.passing(rows), record_schema(self.job.records), self.path / self.job.part)
         tables = (to_table(Failure, chunk) for chunk in batched(failures, ROWS_PER_GROUP))
@@ -228,6 +256,7 @@ class RunDirectory(Generic[Config]):
             statistics=dict(gathered.statistics),
             usage=dict(gathered.usage),
             prompts=dict(origin.prompts),
+            job=dict(origin.job),
             versions=package_versions(),
             python=platform.python_version(),
             platform=f"{platform.system()} {platform.machine()}",
@@ -237,8 +266,9 @@ class RunDirectory(Generic[Config]):
         )
         if before_manifest is not None:
             before_manifest(manifest)
+        self._lock.check()
         write_json(self.path / MANIFEST_FILE, manifest.model_dump(mode="json"))
-        shutil.rmtree(self.path / "shards")
+        remove_tree(self.path / "shards")
         return manifest
 
 
@@ -261,18 +291,19 @@ class Tally:
             yield table
 
 
-def shard_files(directory: Path, shard: int) -> tuple[Path, Path]:
+def shard_files(directory: Place, shard: int) -> tuple[Place, Place]:
     """The files of a shard: rows, failures."""
     return directory / "shards" / f"{shard:05d}.parquet", directory / "shards" / f"{shard:05d}.failures.parquet"
 
 
-def is_whole(directory: Path, shard: int, paths: int) -> bool:
+def is_whole(directory: Place, shard: int, paths: int) -> bool:
     """Whether a shard made from so many paths is on disk."""
     rows, failures = shard_files(directory, shard)
-    return noted(rows) == {"units": paths, "failures": rows_in(failures)}
+    note = noted(rows)
+    return bool(note) and note == {"units": paths, "failures": rows_in(failures)}
 
 
-def write_shard(directory: Path, shard: int, paths: range, rows: pa.Table, failures: Sequence[Failure]) -> None:
+def write_shard(directory: Place, shard: int, paths: range, rows: pa.Table, failures: Sequence[Failure]) -> None:
     """Write a shard so that it is whole or absent: the file of rows comes last and says that it is done.
 
     Raises:
@@ -288,9 +319,9 @@ def write_shard(directory: Path, shard: int, paths: range, rows: pa.Table, failu
     write_table(done, with_note(rows.sort_by("index"), {"units": len(paths), "failures": len(failures)}))
 
 
-def _remove_leftovers(path: Path) -> None:
+def _remove_leftovers(path: Place) -> None:
     """Remove what a killed driver or worker left half-written."""
     for temporary in (*path.glob(".*.tmp"), *path.glob("shards/.*.tmp")):
         temporary.unlink(missing_ok=True)
     for part in ("failures", *(job.part for job in JOBS.values())):
-        shutil.rmtree(path / part, ignore_errors=True)
+        remove_tree(path / part)

@@ -11,7 +11,6 @@ import shlex
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -19,11 +18,15 @@ from typer.exceptions import Exit, TyperException
 
 from evals.commands import eval_app
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, console, option, print_keys
-from magnet_ray.errors import JobFailed, UserError
+from magnet_ray.errors import JobFailed, RunError, UserError
+from magnet_ray.pipeline_command import pipeline
+from magnet_ray.places import client_errors, place, reason
 from magnet_ray.serve_command import serve
-from magnet_ray.train_commands import need_training, train_app
+from magnet_ray.train_commands import train_app
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+RESUMABLE = ("synthesize", "distill", "train", "eval bfcl", "eval heldout", "eval toolquery", "pipeline")
+"""Commands that go on with --resume where they were stopped."""
 
 app = typer.Typer(
     name="magnet",
@@ -38,13 +41,14 @@ graph_app = typer.Typer(help="Dependency graphs: whose output serves whose input
 app.add_typer(pool_app, name="pool")
 app.add_typer(graph_app, name="graph")
 app.add_typer(train_app, name="train")
+app.command()(pipeline)
 app.command()(serve)
 app.add_typer(eval_app, name="eval")
 
 SOURCE_HELP = "Source of functions: builtin | python:MODULE_OR_FILE | bfcl | toolbench:DIR | jsonl:FILE. Can be given again."
 Sources = Annotated[list[str] | None, option("--source", help=SOURCE_HELP, metavar="SPEC")]
-OutDirectory = Annotated[Path, option("--out", help="Directory to write.", metavar="DIR")]
-RunArgument = Annotated[Path, typer.Argument(help="A finished run.", metavar="DIR", show_default=False)]
+OutDirectory = Annotated[str, option("--out", help="Directory to write, or s3://BUCKET/PREFIX.", metavar="DIR")]
+RunArgument = Annotated[str, typer.Argument(help="A finished run.", metavar="DIR", show_default=False)]
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,7 +69,7 @@ def common(
 
 @app.command()
 def quickstart(
-    out: Annotated[Path, typer.Option("--out", help="Directory of the run.", metavar="DIR")] = Path("runs/quickstart"),
+    out: Annotated[str, typer.Option("--out", help="Directory of the run, or s3://BUCKET/PREFIX.", metavar="DIR")] = "runs/quickstart",
     model: Annotated[
         str | None, option("--model", help="Checkpoint to tune on what was made, such as a model of 0.1B parameters.", metavar="MODEL")
     ] = None,
@@ -78,11 +82,10 @@ def quickstart(
     """
     from magnet_ray import quickstart as stages
 
-    stages.make_data(out, console())
+    data = place(out)
+    stages.make_data(data, console())
     if model is not None:
-        need_training()
-        stages.tune(out, model, console())
-        stages.try_out(out, console())
+        stages.tune(data, model, console())
 
 
 @pool_app.command("build")
@@ -93,13 +96,15 @@ def pool_build(out: OutDirectory, source: Sources = None) -> None:
     magnet pool build --source builtin --out pools/builtin
     magnet pool build --source python:statistics --source jsonl:tools.jsonl --out pools/mine
 
-    A specification that cannot be used is named with its place and what is wrong; the rest still builds.
+    A specification that cannot be used is named with its place and what is wrong; the rest still builds. Conversations are
+    made from it by magnet synthesize --set pool=DIR.
     """
+    from magnet_ray.config import load_config
     from magnet_ray.environments.opening import open_environment
-    from magnet_ray.functions.observation import observe_pool
-    from magnet_ray.functions.pool import build_pool, save_pool
+    from magnet_ray.functions.pool import save_pool
+    from magnet_ray.synthesis import usable_pool
 
-    pool = observe_pool(build_pool(tuple(source or ("builtin",))), open_environment)
+    pool = usable_pool(load_config(overrides={"sources": tuple(source or ("builtin",))}), open_environment)
     save_pool(pool, out)
     for failure in pool.failures[:20]:
         typer.echo(f"left out: {failure.id}: {failure.detail}", err=True)
@@ -127,7 +132,7 @@ def pool_overlap(source: Sources = None) -> None:
 
 @graph_app.command("build")
 def graph_build(
-    pool: Annotated[Path, option("--pool", help="A pool made by magnet pool build.", metavar="DIR")],
+    pool: Annotated[str, option("--pool", help="A pool made by magnet pool build.", metavar="DIR")],
     out: OutDirectory,
     config: ConfigFile = None,
     sets: Sets = None,
@@ -138,27 +143,24 @@ def graph_build(
     \b
     magnet graph build --pool pools/builtin --out graphs/builtin
     magnet graph build --pool pools/builtin --set graph.max_candidates=10 --out graphs/small
+    magnet synthesize --set pool=pools/builtin --set graph.directory=graphs/small --out runs/a
     """
     from magnet_ray.config import load_config
     from magnet_ray.environments.opening import open_environment
     from magnet_ray.functions.pool import load_pool
-    from magnet_ray.graph import build_graph, save_graph, verify_edges
+    from magnet_ray.graph import save_graph
     from magnet_ray.judge import SchemaJudge
+    from magnet_ray.synthesis import connect
 
     settings = load_config(config, sets or (), {"seed": seed})
-    functions = load_pool(pool)
-    graph = build_graph(functions, SchemaJudge(minimum=settings.graph.min_score), settings.graph.max_candidates)
-    if settings.graph.verify_scenarios:
-        graph = verify_edges(
-            graph, functions, open_environment, settings.seed, settings.graph.verify_scenarios, settings.graph.min_success_rate
-        )
+    graph = connect(load_pool(pool), settings, open_environment, SchemaJudge(minimum=settings.graph.min_score))
     save_graph(graph, out)
     typer.echo(f"{len(graph.nodes)} functions, {len(graph.edges)} edges, {graph.dropped} dropped -> {out}")
 
 
 @app.command()
 def synthesize(
-    out: Annotated[Path | None, option("--out", help="Directory of the run.", metavar="DIR")] = None,
+    out: Annotated[str | None, option("--out", help="Directory of the run, or s3://BUCKET/PREFIX.", metavar="DIR")] = None,
     source: Sources = None,
     num: Annotated[int | None, option("--num", help="Paths to attempt, 1000 by default.", metavar="N")] = None,
     seed: Annotated[int | None, option("--seed", help="Seed of everything random, 1 by default.", metavar="S")] = None,
@@ -192,13 +194,13 @@ def synthesize(
     if out is None or plan:
         typer.echo(pipeline.plan(settings))
         return
-    console().print(pipeline.synthesize(settings, out, resume))
+    console().print(pipeline.synthesize(settings, place(out), resume))
 
 
 @app.command()
 def distill(
-    run: Annotated[Path | None, option("--run", help="A finished run of magnet synthesize.", metavar="DIR")] = None,
-    out: Annotated[Path | None, option("--out", help="Directory to write.", metavar="DIR")] = None,
+    run: Annotated[str | None, option("--run", help="A finished run of magnet synthesize.", metavar="DIR")] = None,
+    out: Annotated[str | None, option("--out", help="Directory to write, or s3://BUCKET/PREFIX.", metavar="DIR")] = None,
     student: Annotated[
         str | None, option("--student", help="OpenAI-compatible endpoint of the student, such as http://host:8000/v1.", metavar="URL")
     ] = None,
@@ -226,13 +228,13 @@ def distill(
     if keys:
         print_keys(describe_section(DistillConfig))
         return
-    given = {"run": str(run) if run else None, "num": num, "seed": seed, "student.base_url": student, "student.name": student_model}
+    given = {"run": run, "num": num, "seed": seed, "student.base_url": student, "student.name": student_model}
     settings = load_section(DistillConfig, config, sets or (), given)
     if out is None:
         raise UserError("--out is missing", expected="the directory of the run", fix="such as --out runs/pairs")
     from magnet_ray import distillation
 
-    console().print(distillation.distill(settings, out, resume))
+    console().print(distillation.distill(settings, place(out), resume))
 
 
 @app.command()
@@ -267,7 +269,7 @@ def inspect(
 @app.command()
 def export(
     run: RunArgument,
-    out: Annotated[Path, option("--out", help="File to write.", metavar="FILE")],
+    out: Annotated[str, option("--out", help="File to write, or s3://BUCKET/NAME.", metavar="FILE")],
     format: Annotated[str, typer.Option("--format", help="sft | prompt-completion | sharegpt | preference")] = "sft",
 ) -> None:
     """Write a run as JSON lines for a trainer.
@@ -306,9 +308,8 @@ def run_command(arguments: Sequence[str]) -> int:
         return _refuse(_usage_line(error), USER_ERROR)
     except KeyboardInterrupt:
         again = shlex.join(["magnet", *(word for word in arguments if word != "--resume"), "--resume"])
-        return _refuse(
-            f"interrupted; go on with: {again}" if arguments[:1] in (["synthesize"], ["distill"], ["train"]) else "interrupted", INTERRUPTED
-        )
+        goes_on = " ".join(arguments).startswith(RESUMABLE)
+        return _refuse(f"interrupted; go on with: {again}" if goes_on else "interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -326,6 +327,8 @@ def _ending(error: BaseException | None) -> UserError | JobFailed | None:
     while error is not None:
         if isinstance(error, UserError | JobFailed):
             ending = error
+        elif isinstance(error, client_errors()):
+            ending = RunError("the object store does not answer", reason(error), fix="check its address and credentials")
         error = getattr(error, "cause", None) or error.__cause__
     return ending
 

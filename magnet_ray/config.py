@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from magnet_ray.sections import ROWS_UNCHANGED, Section, load_section
 from magnet_ray.types import compact
@@ -16,6 +16,21 @@ Weight = Annotated[float, Field(ge=0.0)]
 Text = Annotated[str, Field(min_length=1)]
 # YAML reads a JSON object as a mapping, and so does --set; it is kept as text, whose keys no section has to know.
 JsonObject = Annotated[Text, BeforeValidator(lambda value: compact(value) if isinstance(value, dict) else value)]
+
+
+def _as_range(value: Any) -> Any:
+    """One number as a range of one size; a list as the tuple that strict types want."""
+    return (value, value) if type(value) is int else tuple(value) if isinstance(value, list) else value
+
+
+def _ordered(sizes: tuple[int, int] | None) -> tuple[int, int] | None:
+    if sizes and sizes[0] > sizes[1]:
+        raise ValueError("a number, or [fewest, most]")
+    return sizes
+
+
+Workers = Annotated[int, Field(ge=1, le=4_096)]
+WorkerRange = Annotated[tuple[Workers, Workers] | None, BeforeValidator(_as_range), AfterValidator(_ordered)]
 
 
 class MixConfig(Section):
@@ -95,6 +110,10 @@ class GraphConfig(Section):
 
     judge: Literal["schema", "model"] = Field(
         default="schema", description="`schema`: names, types and descriptions; `model`: the teacher's model judges what that lets through."
+    )
+    directory: Text | None = Field(
+        default=None,
+        description="A graph that `magnet graph build` made of `pool`, or another run's `graph`, taken as it is; null: build it.",
     )
     max_candidates: int = Field(default=30, ge=1, le=1_000, description="Candidates of its category that a function is judged against.")
     min_score: Share = Field(default=0.5, description="Judge's confidence from which an output field fills a parameter.")
@@ -253,9 +272,9 @@ class TeacherConfig(Section):
         description="Directory of the responses, for several runs to share; null: `responses` in the run directory.",
         json_schema_extra={ROWS_UNCHANGED: True},
     )
-    workers: Annotated[int, Field(ge=1, le=4_096)] | None = Field(
+    workers: WorkerRange = Field(
         default=None,
-        description="Workers that hold conversations in flight; null: one for each CPU.",
+        description="Workers that hold conversations in flight, or [fewest, most]: more while all are busy; null: one for each CPU.",
         json_schema_extra={ROWS_UNCHANGED: True},
     )
     conversations: int = Field(
@@ -272,14 +291,29 @@ class TeacherConfig(Section):
     vllm: VllmConfig = Field(default=VllmConfig(), description="Replicas in the cluster.")
 
 
-class RayConfig(Section):
-    """Where the job runs. Nothing here changes a row."""
+class ClusterConfig(Section):
+    """Where a job runs. Nothing here changes what comes of it."""
 
     address: Text | None = Field(
-        default=None, description="Cluster to join (`auto`, `ray://…`); null: start one here.", json_schema_extra={ROWS_UNCHANGED: True}
+        default=None, description="Cluster to join (`auto`, HOST:PORT); null: start one here.", json_schema_extra={ROWS_UNCHANGED: True}
     )
     num_cpus: Annotated[int, Field(ge=1, le=4_096)] | None = Field(
         default=None, description="CPUs of a cluster started here; null: all.", json_schema_extra={ROWS_UNCHANGED: True}
+    )
+
+
+class RayConfig(ClusterConfig):
+    """Where a job of shards runs. Nothing here changes a row."""
+
+    max_cpus: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None,
+        description="CPUs that the work may take of a cluster that grows; null: all, and it is cut for those there are at the start.",
+        json_schema_extra={ROWS_UNCHANGED: True},
+    )
+    shard_log: bool | None = Field(
+        default=None,
+        description="Log a line of JSON on stderr for each shard; null: in a submitted job.",
+        json_schema_extra={ROWS_UNCHANGED: True},
     )
     shard_size: int = Field(
         default=100, ge=1, le=100_000, description="Paths of one shard: the unit of work and of resumption, fixed for a run directory."
@@ -297,6 +331,9 @@ class SynthesizeConfig(Section):
     """`magnet synthesize`: from sources of functions to verified conversations."""
 
     sources: tuple[Text, ...] = Field(default=("builtin",), min_length=1, description="Sources of functions, as for --source.")
+    pool: Text | None = Field(
+        default=None, description="A pool that `magnet pool build` made, or another run's `pool`, taken as it is in place of sources."
+    )
     num: int = Field(default=1_000, ge=1, le=100_000_000, description="Paths to attempt; rows kept + failures = num.")
     seed: int = Field(default=1, ge=0, lt=2**63, description="Seed of everything random.")
     mix: MixConfig = Field(default=MixConfig(), description="Weights of the kinds of conversation.")

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from magnet_ray.atomic_files import write_atomically
 from magnet_ray.finished_runs import Manifest
+from magnet_ray.places import Place
 from magnet_ray.statistics import RunStatistics
 from magnet_ray.types import Category, Trajectory
 
@@ -27,7 +27,7 @@ OUTPUT = 160
 class Summary:
     """What a finished job made."""
 
-    path: Path
+    path: Place
     """Directory of the run."""
     manifest: Manifest
     """Its manifest."""
@@ -80,6 +80,7 @@ def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
         "Every call was executed, every conversation replays in a fresh environment with the same outputs and final state, "
         "and every argument has a provenance that was checked.\n"
     )
+    yield from job_lines(manifest)
     if manifest.benchmark_environments:
         yield "**Functions of a benchmark's environments were used: a model trained on this must say so beside its score.**\n"
     yield "## Counts\n"
@@ -115,6 +116,16 @@ def _sections(summary: Summary, statistics: RunStatistics) -> Iterable[str]:
         "`reference_calls` (per turn), `provenance` (per turn, call and argument) and `final_state` hold JSON text. "
         "`magnet inspect DIR` shows one conversation; `magnet export DIR` writes files for trainers.\n"
     )
+
+
+def job_lines(manifest: Manifest) -> Iterable[str]:
+    """Where the job can be looked up in Ray; nothing for a run that started a Ray of its own."""
+    job = manifest.job
+    if not job:
+        return
+    name = f"`{job.get('submission_id') or job['job_id']}`"
+    link = f"[{name}]({job['dashboard']})" if "dashboard" in job else name
+    yield f"Ray job: {link}; its metrics and log lines carry the run `{job['run']}`.\n"
 
 
 def usage_table(manifest: Manifest) -> str:

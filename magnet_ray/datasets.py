@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 from magnet_ray.atomic_files import write_atomically
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import read_pairs, read_trajectories
+from magnet_ray.places import Place, place
 from magnet_ray.types import PreferencePair, SftExample, Trajectory, compact
 
 Message = dict[str, Any]
@@ -55,7 +56,7 @@ def sft_examples(trajectory: Trajectory) -> tuple[SftExample, ...]:
     return tuple(examples)
 
 
-def write_sft_jsonl(run: Path | str, file: Path | str) -> int:
+def write_sft_jsonl(run: Place | str, file: Place | str) -> int:
     """Write `messages` and `tools` for TRL, one example a line, and return how many.
 
     Keys: `id`, `category`, `messages`, `tools` (JSON text), `loss_from`. Assistant messages carry `weight`, 1 where
@@ -68,7 +69,7 @@ def write_sft_jsonl(run: Path | str, file: Path | str) -> int:
     return _write_lines(run, file, _conversation)
 
 
-def write_prompt_completion(run: Path | str, file: Path | str) -> int:
+def write_prompt_completion(run: Place | str, file: Place | str) -> int:
     """Write `prompt` and `completion` for TRL, split where the loss starts; use it with `assistant_only_loss=True`.
 
     Keys: `id`, `category`, `prompt`, `completion`, `tools` (JSON text).
@@ -76,7 +77,7 @@ def write_prompt_completion(run: Path | str, file: Path | str) -> int:
     return _write_lines(run, file, _prompt_completion)
 
 
-def write_sharegpt(run: Path | str, file: Path | str) -> int:
+def write_sharegpt(run: Place | str, file: Place | str) -> int:
     """Write ShareGPT conversations with `function_call` and `observation` turns, one example a line.
 
     Keys: `id`, `category`, `system`, `conversations`, `tools` (JSON text), `loss_from` (index into `conversations`).
@@ -86,7 +87,7 @@ def write_sharegpt(run: Path | str, file: Path | str) -> int:
     return _write_lines(run, file, _sharegpt)
 
 
-def write_preferences(run: Path | str, file: Path | str) -> int:
+def write_preferences(run: Place | str, file: Place | str) -> int:
     """Write the pairs of a run of `magnet distill` as JSON lines in TRL's conversational preference format.
 
     Keys: `id`, `category`, `error_type`, `prompt`, `chosen`, `rejected` (messages), `tools` (JSON text).
@@ -97,7 +98,7 @@ def write_preferences(run: Path | str, file: Path | str) -> int:
     return _write_values(read_pairs(run), file, _preference)
 
 
-WRITERS: Mapping[str, Callable[[Path | str, Path | str], int]] = {
+WRITERS: Mapping[str, Callable[[Place | str, Place | str], int]] = {
     "sft": write_sft_jsonl,
     "prompt-completion": write_prompt_completion,
     "sharegpt": write_sharegpt,
@@ -110,7 +111,7 @@ def _first_assistant(messages: Sequence[Message], start: int) -> int:
     return next((index for index in range(start, len(messages)) if messages[index]["role"] == "assistant"), len(messages))
 
 
-def _write_lines(run: Path | str, file: Path | str, line: Line) -> int:
+def _write_lines(run: Place | str, file: Place | str, line: Line) -> int:
     trajectories = read_trajectories(run)
     return _write_values(
         ((trajectory, example) for trajectory in trajectories for example in sft_examples(trajectory)), file, partial(_example, line)
@@ -130,11 +131,11 @@ def _preference(pair: PreferencePair) -> Mapping[str, Any]:
     return {"id": pair.id, "category": pair.category.value, "error_type": pair.error_type.value, **sides, "tools": pair.tools_chosen}
 
 
-def _write_values(records: Iterable[Record], file: Path | str, values_of: Callable[[Record], Mapping[str, Any]]) -> int:
-    file = Path(file)
+def _write_values(records: Iterable[Record], file: Place | str, values_of: Callable[[Record], Mapping[str, Any]]) -> int:
+    file = place(file)
     if file.is_dir():
         raise RunError(f"{file} is a directory", expected="a file to write", fix=f"name one, such as {file / 'sft.jsonl'}")
-    if not file.parent.is_dir():
+    if isinstance(file, Path) and not file.parent.is_dir():
         raise RunError(f"the directory {file.parent} does not exist", fix="make it first, or choose another --out")
     written = 0
 

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,16 +25,17 @@ from magnet_ray.negatives.negatives import NegativeSettings
 from magnet_ray.negatives.pairs import GROUPS, PairWeights, balance
 from magnet_ray.pair_card import PairSummary, write_pair_card
 from magnet_ray.pair_maker import PairMaker
+from magnet_ray.places import Place, place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.rollouts.rollout import World
 from magnet_ray.run_models import models_of
-from magnet_ray.shard_runs import make_shards, used
+from magnet_ray.shard_runs import job_links, make_shards, used
 from magnet_ray.teacher.prompts import prompt_versions
 from magnet_ray.types import Category, ErrorType, Failure, FailureReason, PreferencePair
 
 
-def distill(config: DistillConfig, out: Path | str, resume: bool = False) -> PairSummary:
+def distill(config: DistillConfig, out: Place | str, resume: bool = False) -> PairSummary:
     """Make preference pairs from a finished run of `magnet synthesize`.
 
     SIGTERM ends it as Ctrl-C does. What was finished by then stays, for `resume`.
@@ -51,7 +51,7 @@ def distill(config: DistillConfig, out: Path | str, resume: bool = False) -> Pai
         KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
     started = time.monotonic()
-    source = Path(config.run)
+    source = place(config.run)
     made_from = _rows_of(source)
     total = min(config.num or made_from.counts.kept, made_from.counts.kept)
     maker = _maker(config, source)
@@ -64,13 +64,14 @@ def distill(config: DistillConfig, out: Path | str, resume: bool = False) -> Pai
         run.claim_pool(f"{made_from.pool} {made_from.files[0].sha256}")
         pairs: list[PreferencePair] = []
         with cluster(config.ray, progress):
+            job = job_links(run)
             for report in make_shards(run, maker, progress, access):
                 pairs += _sketched(report)
         left_out = _left_out(pairs, config) if config.balance else frozenset[str]()
-        return _finish(run, made_from, _Kept(pairs, left_out), progress, started)
+        return _finish(run, made_from, _Kept(pairs, left_out), job, progress, started)
 
 
-def _rows_of(source: Path) -> Manifest:
+def _rows_of(source: Place) -> Manifest:
     manifest = read_manifest(source)
     if manifest.kind != "synthesize":
         raise RunError(f"{source} holds no conversations", f"a run of magnet {manifest.kind}", fix="name a run made by magnet synthesize")
@@ -79,7 +80,7 @@ def _rows_of(source: Path) -> Manifest:
     return manifest
 
 
-def _maker(config: DistillConfig, source: Path) -> PairMaker:
+def _maker(config: DistillConfig, source: Place) -> PairMaker:
     opener = environment_opener(config.isolation.call_seconds, config.isolation.memory_mb)
     return PairMaker(
         run=source.resolve(),
@@ -150,7 +151,9 @@ class _Kept:
 # Final tables
 
 
-def _finish(run: RunDirectory[DistillConfig], made_from: Manifest, kept: _Kept, progress: Progress, started: float) -> PairSummary:
+def _finish(
+    run: RunDirectory[DistillConfig], made_from: Manifest, kept: _Kept, job: Mapping[str, str], progress: Progress, started: float
+) -> PairSummary:
     asked = run.config.student is not None
     figures = kept.figures()
 
@@ -160,7 +163,7 @@ def _finish(run: RunDirectory[DistillConfig], made_from: Manifest, kept: _Kept, 
     manifest = run.finish(
         _tables(run, kept.left_out, progress),
         _failures(run, kept),
-        Origin(sources=made_from.sources, prompts=prompt_versions() if asked else {}),
+        Origin(sources=made_from.sources, prompts=prompt_versions() if asked else {}, job=job),
         lambda: Figures(statistics=figures, usage=used(run).as_json()),
         lambda manifest: write_pair_card(summary(manifest)),
     )
@@ -169,8 +172,7 @@ def _finish(run: RunDirectory[DistillConfig], made_from: Manifest, kept: _Kept, 
 
 def _tables(run: RunDirectory[DistillConfig], left_out: frozenset[str], progress: Progress) -> Iterator[pa.Table]:
     progress.start("writing pairs", run.total, 0)
-    for shard in range(run.shards):
-        table = run.read_table(shard)
+    for shard, table in enumerate(run.tables()):
         yield table.filter(pa.array([id not in left_out for id in table.column("id").to_pylist()], pa.bool_()))
         progress.advance(len(run.paths_of(shard)))
 
@@ -188,5 +190,4 @@ def _failures(run: RunDirectory[DistillConfig], kept: _Kept) -> Iterator[Failure
         )
         for pair in kept.emptied()
     )
-    made = (failure for shard in range(run.shards) for failure in run.read_failures(shard))
-    return heapq.merge(made, unbalanced, key=lambda failure: failure.index)
+    return heapq.merge(run.failures(), unbalanced, key=lambda failure: failure.index)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from magnet_ray.atomic_files import checksum, read_json
 from magnet_ray.errors import RunError
+from magnet_ray.places import Place, entries, place, reason, storage_errors
 from magnet_ray.table_files import DataFile, Record, read_records
 from magnet_ray.types import Failure, PreferencePair, Trajectory
 
@@ -46,6 +46,7 @@ class Manifest(BaseModel):
     statistics: dict[str, Any] = Field(description="Further figures that the job reports.")
     usage: dict[str, Any] = Field(default={}, description="Requests and tokens of each role that a model played.")
     prompts: dict[str, str] = Field(default={}, description="Prompt file -> content hash, where a model was asked.")
+    job: dict[str, str] = Field(default={}, description="Ray job that made it: `submission_id`, `job_id`, `dashboard`, and `run`.")
     versions: dict[str, str] = Field(description="Versions of the packages that can change rows.")
     python: str = Field(description="Version of Python.")
     platform: str = Field(description="Operating system and processor.")
@@ -54,18 +55,19 @@ class Manifest(BaseModel):
     files: list[DataFile] = Field(description="Table files with their checksums.")
 
 
-def read_manifest(directory: Path | str) -> Manifest:
+def read_manifest(directory: Place | str) -> Manifest:
     """The manifest of a finished run.
 
     Raises:
         RunError: there is no run, it is unfinished, or its manifest cannot be used.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise RunError(f"{directory} is not a directory", fix="name a run made by magnet synthesize")
-    if not (directory / MANIFEST_FILE).exists():
-        if (directory / RUN_FILE).exists():
+    directory = place(directory)
+    names = entries(directory)
+    if MANIFEST_FILE not in names:
+        if RUN_FILE in names:
             raise RunError(f"the run in {directory} is not finished", fix="finish it: the same command with --resume")
+        if not names and not directory.is_dir():
+            raise RunError(f"{directory} is not a directory", fix="name a run made by magnet synthesize")
         raise RunError(f"{directory} holds no run", expected=MANIFEST_FILE, fix="name a run made by magnet synthesize")
     values = read_json(directory / MANIFEST_FILE)
     check_format(directory, values)
@@ -77,7 +79,7 @@ def read_manifest(directory: Path | str) -> Manifest:
         raise RunError(f"{directory / MANIFEST_FILE} is damaged", f"{key}: {first['msg']}", fix="make the run again") from None
 
 
-def read_trajectories(directory: Path | str, *, checksums: bool = False, start: int = 0, stop: int | None = None) -> Iterator[Trajectory]:
+def read_trajectories(directory: Place | str, *, checksums: bool = False, start: int = 0, stop: int | None = None) -> Iterator[Trajectory]:
     """The trajectories of a finished run, by path index, a row group in memory at a time.
 
     Args:
@@ -89,26 +91,26 @@ def read_trajectories(directory: Path | str, *, checksums: bool = False, start: 
     Raises:
         RunError: at once when the run is unfinished or a file is missing, cut short or (with `checksums`) changed.
     """
-    files = _files(Path(directory), "trajectories", checksums)
-    return _slice(Trajectory, Path(directory), files, start, stop)
+    files = _files(place(directory), "trajectories", checksums)
+    return _slice(Trajectory, place(directory), files, start, stop)
 
 
-def read_outlines(record_type: type[Record], directory: Path | str) -> Iterator[Record]:
+def read_outlines(record_type: type[Record], directory: Place | str) -> Iterator[Record]:
     """The trajectories of a finished run as records of fewer fields: only their columns are read. As `read_trajectories`."""
-    return _slice(record_type, Path(directory), _files(Path(directory), "trajectories", False), 0, None)
+    return _slice(record_type, place(directory), _files(place(directory), "trajectories", False), 0, None)
 
 
-def read_pairs(directory: Path | str, *, checksums: bool = False, start: int = 0, stop: int | None = None) -> Iterator[PreferencePair]:
+def read_pairs(directory: Place | str, *, checksums: bool = False, start: int = 0, stop: int | None = None) -> Iterator[PreferencePair]:
     """The preference pairs of a finished run of `magnet distill`; as `read_trajectories`."""
-    return _slice(PreferencePair, Path(directory), _files(Path(directory), "pairs", checksums), start, stop)
+    return _slice(PreferencePair, place(directory), _files(place(directory), "pairs", checksums), start, stop)
 
 
-def read_failures(directory: Path | str, *, checksums: bool = False) -> Iterator[Failure]:
+def read_failures(directory: Place | str, *, checksums: bool = False) -> Iterator[Failure]:
     """The failures of a finished run, by path index; as `read_trajectories`."""
-    return _slice(Failure, Path(directory), _files(Path(directory), "failures", checksums), 0, None)
+    return _slice(Failure, place(directory), _files(place(directory), "failures", checksums), 0, None)
 
 
-def _files(directory: Path, part: str, checksums: bool) -> list[DataFile]:
+def _files(directory: Place, part: str, checksums: bool) -> list[DataFile]:
     manifest = read_manifest(directory)
     files = [file for file in manifest.files if file.path.startswith(f"{part}/")]
     if not files:
@@ -119,7 +121,7 @@ def _files(directory: Path, part: str, checksums: bool) -> list[DataFile]:
     return files
 
 
-def _slice(record_type: type[Record], directory: Path, files: Sequence[DataFile], start: int, stop: int | None) -> Iterator[Record]:
+def _slice(record_type: type[Record], directory: Place, files: Sequence[DataFile], start: int, stop: int | None) -> Iterator[Record]:
     """The records at positions `start` to `stop` of the files taken together."""
     before = 0
     for file in files:
@@ -129,17 +131,21 @@ def _slice(record_type: type[Record], directory: Path, files: Sequence[DataFile]
         before += file.rows
 
 
-def _check_file(path: Path, file: DataFile, compare: bool) -> None:
+def _check_file(path: Place, file: DataFile, compare: bool) -> None:
     again = "restore the file or make the run again"
-    if not path.is_file():
-        raise RunError(f"{path} is missing", fix=again)
-    if path.stat().st_size != file.bytes:
-        raise RunError(f"{path} is damaged", f"{path.stat().st_size} bytes", f"{file.bytes} bytes", again)
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing", fix=again) from None
+    except storage_errors() as error:
+        raise RunError(f"{path} cannot be read", reason(error), fix=again) from None
+    if size != file.bytes:
+        raise RunError(f"{path} is damaged", f"{size} bytes", f"{file.bytes} bytes", again)
     if compare and checksum(path) != file.sha256:
         raise RunError(f"{path} has changed since the run was finished", expected=f"SHA-256 {file.sha256[:12]}…", fix=again)
 
 
-def check_format(directory: Path, values: Mapping[str, Any]) -> None:
+def check_format(directory: Place, values: Mapping[str, Any]) -> None:
     """Refuse a run of another layout.
 
     Raises:

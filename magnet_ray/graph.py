@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,10 +21,13 @@ import networkx as nx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from magnet_ray.atomic_files import write_atomically, write_json
 from magnet_ray.environments.base import Environment
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected, RunError
 from magnet_ray.json_paths import expand
 from magnet_ray.judge import ECHO_CEILING, MARKS, VAGUE, DependencyJudge, SchemaJudge, features_of, name_tokens, verb_of
+from magnet_ray.places import Place, make_directory, place, storage_errors
+from magnet_ray.table_files import whole_file
 from magnet_ray.types import Edge, EdgeKind, Effect, FieldMapping, FunctionSpec, JsonValue, canonical, content_id
 from magnet_ray.values import draw_argument
 
@@ -412,14 +413,19 @@ _EDGE_SCHEMA: Final = pa.schema(
 )
 
 
-def save_graph(graph: FunctionGraph, directory: Path) -> None:
-    """Write `nodes.parquet`, `edges.parquet` (mappings as JSON text), `graph.graphml` and, last, `graph.json`."""
-    directory.mkdir(parents=True, exist_ok=True)
+def save_graph(graph: FunctionGraph, directory: Place | str) -> None:
+    """Write `nodes.parquet`, `edges.parquet` (mappings as JSON text), `graph.graphml` and, last, `graph.json`.
+
+    Raises:
+        RunError: the directory cannot be written.
+    """
+    folder = place(directory)
+    make_directory(folder)
     nodes = [asdict(node) | {"effect": node.effect.value} for node in graph.nodes]
     edges = [asdict(edge) | {"kind": edge.kind.value, "mappings": canonical([asdict(m) for m in edge.mappings])} for edge in graph.edges]
-    pq.write_table(pa.Table.from_pylist(nodes, schema=_NODE_SCHEMA), directory / "nodes.parquet")
-    pq.write_table(pa.Table.from_pylist(edges, schema=_EDGE_SCHEMA), directory / "edges.parquet")
-    nx.write_graphml(as_networkx(graph), directory / "graph.graphml")
+    for name, rows, schema in (("nodes", nodes, _NODE_SCHEMA), ("edges", edges, _EDGE_SCHEMA)):
+        write_atomically(folder / f"{name}.parquet", partial(pq.write_table, pa.Table.from_pylist(rows, schema=schema)))
+    write_atomically(folder / "graph.graphml", partial(nx.write_graphml, as_networkx(graph)))
     kinds = Counter(edge.kind.value for edge in graph.edges)
     summary = {
         "functions": len(nodes),
@@ -428,9 +434,7 @@ def save_graph(graph: FunctionGraph, directory: Path) -> None:
         "dropped": graph.dropped,
         "fingerprint": graph.fingerprint,
     }
-    partial_file = directory / "graph.json.partial"
-    partial_file.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial_file, directory / "graph.json")
+    write_json(folder / "graph.json", summary)
 
 
 def as_networkx(graph: FunctionGraph) -> nx.DiGraph[str]:
@@ -445,19 +449,20 @@ def as_networkx(graph: FunctionGraph) -> nx.DiGraph[str]:
     return drawn
 
 
-def load_graph(directory: Path) -> FunctionGraph:
+def load_graph(directory: Place | str) -> FunctionGraph:
     """Read a graph that `save_graph` wrote.
 
     Raises:
         RunError: the directory holds no finished graph, or not the one that its summary describes.
     """
+    folder = place(directory)
     try:
-        summary = json.loads((directory / "graph.json").read_text(encoding="utf-8"))
-        nodes = pq.read_table(directory / "nodes.parquet", schema=_NODE_SCHEMA).to_pylist()
-        edges = pq.read_table(directory / "edges.parquet", schema=_EDGE_SCHEMA).to_pylist()
+        summary = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
+        nodes = pq.read_table(whole_file(folder / "nodes.parquet"), schema=_NODE_SCHEMA).to_pylist()
+        edges = pq.read_table(whole_file(folder / "edges.parquet"), schema=_EDGE_SCHEMA).to_pylist()
         graph = _graph((_read_node(row) for row in nodes), (_read_edge(row) for row in edges), int(summary["dropped"]))
         complete = graph.fingerprint == summary["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except storage_errors(ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise RunError(
             "cannot read a function graph", str(directory), "a folder written by `magnet graph build`", f"({type(error).__name__})"
         ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import read_trajectories
+from magnet_ray.places import Place
 from magnet_ray.types import Category, Trajectory
 
 OUTPUT_WIDTH = 400
@@ -23,7 +23,7 @@ OUTPUT_WIDTH = 400
 
 
 def show_run(
-    directory: Path, console: Console, *, id: str | None = None, category: str | None = None, seed: int = 0, full: bool = False
+    directory: Place | str, console: Console, *, id: str | None = None, category: str | None = None, seed: int = 0, full: bool = False
 ) -> None:
     """Print one conversation: the one with an id (or its beginning), or a seeded choice, of a category when given.
 
@@ -33,7 +33,7 @@ def show_run(
     console.print(render_trajectory(choose_trajectory(directory, id=id, category=category, seed=seed), full=full))
 
 
-def choose_trajectory(directory: Path, *, id: str | None = None, category: str | None = None, seed: int = 0) -> Trajectory:
+def choose_trajectory(directory: Place | str, *, id: str | None = None, category: str | None = None, seed: int = 0) -> Trajectory:
     """The conversation to show; without an id the choice is seeded, and the run is read as a stream.
 
     Raises:
@@ -59,7 +59,7 @@ def choose_trajectory(directory: Path, *, id: str | None = None, category: str |
     return (exact or found)[0]
 
 
-def list_run(directory: Path, console: Console, *, category: str | None = None, limit: int = 50) -> None:
+def list_run(directory: Place | str, console: Console, *, category: str | None = None, limit: int = 50) -> None:
     """Print a table of the first conversations of a run.
 
     Raises:

@@ -1,39 +1,43 @@
 """A worker that waits for models: many conversations of several shards in flight on one event loop, no barrier between turns.
 
-Ray Data hands shards to a pool of these; each shard is written as soon as its last conversation ends, while those of other
+A pool (`worker_pool`) hands shards to these; each is written as soon as its last conversation ends, while those of other
 shards go on. When the budget is spent, what is in flight ends and goes into the response cache, and nothing new begins.
 """
 
 from __future__ import annotations
 
 import asyncio
+import selectors
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import ray
-from ray.actor import ActorHandle
+from ray.actor import ActorHandle, exit_actor
 
 from magnet_ray.config import RoleConfig, TeacherConfig
 from magnet_ray.conversations import Conversations, spare_the_collector
 from magnet_ray.errors import BudgetSpent
-from magnet_ray.llm.base import RequestKey, Role
+from magnet_ray.llm.base import RequestKey, Role, Usage
 from magnet_ray.llm.budget import Amount, LeasedLedger, Ledger
 from magnet_ray.llm.cache import ResponseCache
 from magnet_ray.llm.roles import Models, connect, role_prices, teacher_settings
 from magnet_ray.llm.settings import ModelSettings, settings_of
 from magnet_ray.llm.transport import Transport
+from magnet_ray.metrics import MeteredTransport, RunLabel, RunMetrics, metrics_of
+from magnet_ray.places import Place
 from magnet_ray.scoreboard import Score
-from magnet_ray.shards import Made, Maker, Unit, indices_of, joined, known_shard, report_of, write_made
+from magnet_ray.shards import Made, Maker, Unit, Work, indices_of, joined, known_shard, report_of, write_made
 
 BUCKET = 100
 """Units whose responses share the files of one bucket; fixed, so that it does not depend on the size of a shard."""
-REPORT_SECONDS = 0.5
+REPORT_SECONDS = 1.0
 """Time between two reports to the scoreboard."""
 
 Result = TypeVar("Result")
@@ -47,7 +51,7 @@ class ModelAccess:
     """The teacher's models."""
     student: RoleConfig | None = None
     """The student, if there is one."""
-    responses: Path
+    responses: Place
     """Directory of the response cache."""
     transport: Callable[[ModelSettings], Transport] = connect
     """What sends to an endpoint."""
@@ -81,47 +85,66 @@ class ModelAccess:
 
 
 class ModelWorker:
-    """One process of the pool. Ray Data calls it from several threads, a shard in each."""
+    """One process of the pool. It is called from several threads, with a shard in each."""
 
-    def __init__(self, shared: Sequence[ray.ObjectRef[Maker]], access: ModelAccess, board: ActorHandle[Any], conversations: int) -> None:
+    def __init__(
+        self, shared: Sequence[ray.ObjectRef[Maker]], access: ModelAccess, board: ActorHandle[Any], conversations: int, label: RunLabel
+    ) -> None:
         """
         Args:
             shared: the maker, inside a list so that Ray does not unpack it.
             access: how models are reached.
             board: the run's scoreboard.
             conversations: conversations in flight at most.
+            label: what the run is called in metrics.
         """
-        self._name, self._board = uuid4().hex, board
+        self._name, self._board, self._metrics = uuid4().hex, board, metrics_of(label)
         self._buckets: dict[str, str] = {}
         self._open_buckets: Counter[str] = Counter()
         self._done = self._failed = 0
         self._stopped = ""
         self._cache = ResponseCache.open(access.responses)
-        self._loop = asyncio.new_event_loop()
+        self._transports: list[MeteredTransport] = []
+        self._clock = IdleClock()
+        self._loop = asyncio.SelectorEventLoop(self._clock)
         threading.Thread(target=self._loop.run_forever, daemon=True, name="conversations").start()
         self._await(self._open(ray.get(shared[0]), access, conversations))
         spare_the_collector()
 
-    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+    def work(self, item: dict[str, Any]) -> dict[str, Any]:
         """Make (or read) a shard, and report on it: see `report_of`."""
+        began, tokens = perf_counter(), Counter[str]()
         made, refusal = known_shard(item, self._maker), ""
         if made is None:
-            made = self._await(self._make(self._maker.units(indices_of(item))))
+            made = self._await(self._make(self._maker.units(indices_of(item)), tokens))
             if made is not None:
                 refusal = write_made(item, made, self._maker)
         # Before the driver hears of the shard, so that its totals are complete when the last one is in.
         ray.get(self._board.report.remote(self._name, self._score()))
-        return report_of(item, made or Made(), self._maker, refusal=refusal, stopped="" if made is not None else self._stopped)
+        stopped = "" if made is not None else self._stopped
+        work = Work(seconds=perf_counter() - began, tokens=tokens, refusal=refusal, stopped=stopped)
+        return report_of(item, made or Made(), self._maker, work)
+
+    def close(self) -> None:
+        """Give back connections and what is left of the budget's block, and end the process, which then exports its last counts."""
+        self._await(self._models.close())
+        self._cache.close()
+        exit_actor()  # type: ignore[no-untyped-call]
 
     def _await(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _open(self, maker: Maker, access: ModelAccess, conversations: int) -> None:
-        ledger = LeasedLedger(self._exchange, role_prices(access.settings), access.teacher.budget.seconds)
-        self._models = access.open(ledger, self._cache, lambda key: self._buckets.get(key.record, "other"))
+        leased = LeasedLedger(self._exchange, role_prices(access.settings), access.teacher.budget.seconds)
+        metered = replace(access, transport=partial(self._metered, access.transport))
+        self._models = metered.open(MeteredLedger(leased, self._metrics), self._cache, lambda key: self._buckets.get(key.record, "other"))
         self._maker = maker.with_models(self._models)
         self._conversations = Conversations(conversations, self._models)
         self._reporting = asyncio.create_task(self._report_now_and_then())
+
+    def _metered(self, transport: Callable[[ModelSettings], Transport], settings: ModelSettings) -> Transport:
+        self._transports.append(MeteredTransport(transport(settings), self._metrics))
+        return self._transports[-1]
 
     async def _exchange(self, spent: Amount, returned: Amount, more: bool) -> Amount:
         granted: Amount | str = await self._board.exchange.remote(spent, returned, more)
@@ -129,8 +152,9 @@ class ModelWorker:
             raise BudgetSpent(granted)
         return granted
 
-    async def _make(self, units: Sequence[Unit]) -> Made | None:
-        """What became of the units, or None when the budget did not last for all of them."""
+    async def _make(self, units: Sequence[Unit], tokens: Counter[str]) -> Made | None:
+        """What became of the units, or None when the budget did not last for all of them; `tokens`: what they took is added."""
+        SHARD_TOKENS.set(tokens)
         buckets = {unit.id: f"{unit.index // BUCKET:06d}" for unit in units}
         self._buckets.update(buckets)
         self._open_buckets.update(set(buckets.values()))
@@ -159,9 +183,61 @@ class ModelWorker:
         return made
 
     def _score(self) -> Score:
-        return Score(done=self._done, failed=self._failed, usage=self._models.usage.as_json())
+        return Score(
+            done=self._done,
+            failed=self._failed,
+            usage=self._models.usage.as_json(),
+            seconds=self._clock.seconds,
+            busy=self._clock.seconds - self._clock.idle,
+        )
 
     async def _report_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(REPORT_SECONDS)
+            self._metrics.in_flight(sum(transport.in_flight for transport in self._transports))
             self._board.report.remote(self._name, self._score())
+
+
+ModelWorkerActor = ray.remote(ModelWorker)
+
+SHARD_TOKENS: ContextVar[Counter[str]] = ContextVar("SHARD_TOKENS")
+"""Where the answers to a shard's conversations are counted; every task of a conversation inherits it."""
+
+
+class MeteredLedger:
+    """A ledger that also counts tokens, for the run's metrics and for the shard that asked."""
+
+    def __init__(self, ledger: Ledger, metrics: RunMetrics) -> None:
+        self._ledger, self._metrics = ledger, metrics
+        self.admit, self.close = ledger.admit, ledger.close
+
+    def spend(self, role: Role, usage: Usage) -> None:
+        """See `Ledger`."""
+        self._ledger.spend(role, usage)
+        self._metrics.spent(role, usage)
+        SHARD_TOKENS.get().update(prompt=usage.prompt_tokens, completion=usage.completion_tokens)
+
+
+class IdleClock(selectors.DefaultSelector):
+    """An event loop's selector that knows how long the loop had nothing to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = perf_counter()
+        self.idle = 0.0
+        """Seconds spent on waiting."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the beginning."""
+        return perf_counter() - self._began
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """See `selectors`; the loop asks without a timeout, or with one above 0, when nothing is ready to run."""
+        if timeout is not None and timeout <= 0:
+            return super().select(timeout)
+        began = perf_counter()
+        try:
+            return super().select(timeout)
+        finally:
+            self.idle += perf_counter() - began

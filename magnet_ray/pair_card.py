@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from magnet_ray.atomic_files import write_atomically
-from magnet_ray.data_card import chart, markdown_table, render_messages, usage_line, usage_table
+from magnet_ray.data_card import chart, job_lines, markdown_table, render_messages, usage_line, usage_table
 from magnet_ray.finished_runs import Manifest
+from magnet_ray.places import Place
 from magnet_ray.table_files import read_records
 from magnet_ray.types import ErrorType, PreferencePair
 
@@ -31,7 +31,7 @@ MEANINGS = {
 class PairSummary:
     """What a finished job made."""
 
-    path: Path
+    path: Place
     """Directory of the run."""
     manifest: Manifest
     """Its manifest."""
@@ -78,6 +78,7 @@ def _sections(summary: PairSummary) -> Iterable[str]:
         f"Made by `magnet distill` from {counts.attempted} conversations over {', '.join(f'`{source}`' for source in manifest.sources)}. "
         "The chosen side of every pair passes the environment's check, the rejected side fails it in the turn where the two part.\n"
     )
+    yield from job_lines(manifest)
     if manifest.benchmark_environments:
         yield "**Functions of a benchmark's environments were used: a model trained on this must say so beside its score.**\n"
     yield "## Counts\n"

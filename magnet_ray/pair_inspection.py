@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from random import Random
 
 from rich.console import Console, Group, RenderableType
@@ -16,11 +15,12 @@ from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import read_pairs
 from magnet_ray.inspection import check_category, render_messages
 from magnet_ray.pair_card import MEANINGS
+from magnet_ray.places import Place
 from magnet_ray.types import PreferencePair
 
 
 def show_pair(
-    directory: Path, console: Console, *, id: str | None = None, category: str | None = None, seed: int = 0, full: bool = False
+    directory: Place | str, console: Console, *, id: str | None = None, category: str | None = None, seed: int = 0, full: bool = False
 ) -> None:
     """Print one pair: the one with an id (or its beginning), or a seeded choice, of a category when given.
 
@@ -34,7 +34,7 @@ def show_pair(
     console.print(render_pair(Random(seed).choice(pairs), full=full))
 
 
-def list_pairs(directory: Path, console: Console, *, category: str | None = None, limit: int = 50) -> None:
+def list_pairs(directory: Place | str, console: Console, *, category: str | None = None, limit: int = 50) -> None:
     """Print a table of the first pairs of a run.
 
     Raises:
@@ -77,7 +77,7 @@ def _last_turn(prompt: str) -> str:
     return json.dumps(messages[start:])
 
 
-def _of_category(directory: Path, category: str | None) -> Iterator[PreferencePair]:
+def _of_category(directory: Place | str, category: str | None) -> Iterator[PreferencePair]:
     check_category(category)
     pairs: Iterable[PreferencePair] = read_pairs(directory)
     return (pair for pair in pairs if category is None or pair.category.value == category)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from magnet_ray.config import TeacherConfig
 from magnet_ray.finished_runs import read_trajectories
 from magnet_ray.llm.base import ChatModel
 from magnet_ray.negatives.negatives import Cast, NegativeSettings, negative_pairs
+from magnet_ray.places import Place
 from magnet_ray.rollouts.rollout import World
 from magnet_ray.shards import Made, Unit
 from magnet_ray.synthesis import summary_judge
@@ -23,7 +23,7 @@ class PairMaker:
     """See `Maker`."""
 
     record_type: ClassVar[type] = PreferencePair
-    run: Path
+    run: Place
     """Finished run whose rows are distilled."""
     world: World
     """Functions and environments."""

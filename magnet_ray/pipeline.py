@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,14 +34,16 @@ from magnet_ray.judge import DependencyJudge
 from magnet_ray.mix import category_of
 from magnet_ray.path_maker import PathMaker
 from magnet_ray.paths import sample_path
+from magnet_ray.places import Place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.rows import from_table
 from magnet_ray.run_models import JudgedByModel, judge_by_model, models_of
-from magnet_ray.shard_runs import FailureBudget, make_shards, used
+from magnet_ray.shard_runs import FailureBudget, job_links, make_shards, used
 from magnet_ray.shards import by_reason
 from magnet_ray.statistics import RunStatistics
 from magnet_ray.synthesis import MESSAGES_A_TURN, Recipe, prepare
+from magnet_ray.table_files import ROWS_PER_GROUP, batched
 from magnet_ray.teacher.prompts import prompt_versions
 from magnet_ray.types import Failure, FailureReason, Trajectory
 
@@ -55,7 +56,7 @@ Removed = dict[int, tuple[FailureReason, str]]
 """Path index -> why the second pass removes its row."""
 
 
-def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) -> Summary:
+def synthesize(config: SynthesizeConfig, out: Place | str, resume: bool = False) -> Summary:
     """Make a run: verified conversations from the sources of a configuration.
 
     SIGTERM ends it as Ctrl-C does. What was finished by then stays, for `resume`.
@@ -94,15 +95,16 @@ def synthesize(config: SynthesizeConfig, out: Path | str, resume: bool = False) 
         maker = PathMaker(recipe=recipe, teacher=config.teacher, verification=config.verification)
         sketches = Sketches()
         with cluster(config.ray, progress):
+            job = job_links(run)
             for report in make_shards(run, maker, progress, access):
                 sketches.add(report)
         removed = find_removed(run, sketches)
         check_budget(run, removed)
         figures = {"judges": judged[0].figures()} if judged else {}
-        return _finish(run, recipe, (removed, figures), progress, started)
+        return finish(run, recipe, (removed, figures), job, progress, started)
 
 
-def _say_left_out(pool: FunctionPool, directory: Path, progress: Progress) -> None:
+def _say_left_out(pool: FunctionPool, directory: Place, progress: Progress) -> None:
     for failure in pool.failures[:SHOWN_FAILURES]:
         progress.say(f"left out: {failure.id}: {failure.detail}")
     if len(pool.failures) > SHOWN_FAILURES:
@@ -122,7 +124,7 @@ def plan(config: SynthesizeConfig) -> str:
     kinds = Counter(edge.kind.value for edge in graph.edges)
     return "\n".join(
         (
-            f"sources      {', '.join(config.sources)}",
+            f"sources      {', '.join(pool.sources)}",
             f"functions    {len(pool.specs)} in {len(pool.categories)} domains, {len(pool.failures)} left out",
             f"graph        {len(graph.edges)} edges ({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))})",
             f"paths        {config.num}: " + ", ".join(f"{count} {name}" for name, count in _quotas(config, recipe).items()),
@@ -193,16 +195,21 @@ def check_budget(run: RunDirectory[SynthesizeConfig], removed: Removed) -> None:
         JobFailed: more paths failed than the budget allows.
     """
     budget = FailureBudget(run)
-    for shard in range(run.shards):
-        budget.spend(by_reason([(failure.reason.value, failure.detail) for failure in run.read_failures(shard)]))
+    for failures in batched(run.failures(), ROWS_PER_GROUP):
+        budget.spend(by_reason([(failure.reason.value, failure.detail) for failure in failures]))
     budget.spend(by_reason([(reason.value, detail) for reason, detail in removed.values()]))
 
 
 # Final tables
 
 
-def _finish(
-    run: RunDirectory[SynthesizeConfig], recipe: Recipe, found: tuple[Removed, Mapping[str, Any]], progress: Progress, started: float
+def finish(
+    run: RunDirectory[SynthesizeConfig],
+    recipe: Recipe,
+    found: tuple[Removed, Mapping[str, Any]],
+    job: Mapping[str, str],
+    progress: Progress,
+    started: float,
 ) -> Summary:
     """Write the tables, the card and then the manifest. `found`: what the whole run shows, and further figures."""
     removed, more = found
@@ -214,7 +221,7 @@ def _finish(
     manifest = run.finish(
         _kept(run, removed, gone, statistics, progress),
         _failed(run, gone),
-        Origin(sources=run.config.sources, prompts=prompt_versions() if run.config.teacher.kind != "template" else {}),
+        Origin(sources=recipe.workshop.pool.sources, prompts=prompt_versions() if run.config.teacher.kind != "template" else {}, job=job),
         lambda: Figures(statistics={**_figures(recipe, statistics), **more}, usage=used(run).as_json()),
         lambda manifest: write_card(summary(manifest), statistics),
     )
@@ -226,8 +233,7 @@ def _kept(
 ) -> Iterator[pa.Table]:
     """The rows of all shards; those that are removed go into `gone` as failures."""
     progress.start("writing rows", run.total, 0)
-    for shard in range(run.shards):
-        table = run.read_table(shard)
+    for shard, table in enumerate(run.tables()):
         removals = pa.array([index in removed for index in table.column("index").to_pylist()], pa.bool_())
         gone += (_removed(row, *removed[row.index]) for row in from_table(Trajectory, table.filter(removals)))
         kept = table.filter(pc.invert(removals))
@@ -238,8 +244,7 @@ def _kept(
 
 def _failed(run: RunDirectory[SynthesizeConfig], gone: list[Failure]) -> Iterator[Failure]:
     """The failures of all shards and those of the whole run, by path index."""
-    made = (failure for shard in range(run.shards) for failure in run.read_failures(shard))
-    return heapq.merge(made, gone, key=lambda failure: failure.index)
+    return heapq.merge(run.failures(), gone, key=lambda failure: failure.index)
 
 
 def _removed(row: Trajectory, reason: FailureReason, detail: str) -> Failure:

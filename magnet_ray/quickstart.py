@@ -1,24 +1,23 @@
-"""`magnet quickstart`: every stage in small, one after the other, each a run of its own. What is finished is not done again."""
+"""`magnet quickstart`: the pipeline in small, one step after the other, and a request to the model that comes of it."""
 
 from __future__ import annotations
 
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 
-from magnet_ray.config import DistillConfig, SynthesizeConfig
 from magnet_ray.datasets import write_sft_jsonl
-from magnet_ray.finished_runs import MANIFEST_FILE, RUN_FILE
 from magnet_ray.inspection import show_run
+from magnet_ray.paper.chain import State, run_steps
+from magnet_ray.paper.config import PipelineConfig
+from magnet_ray.paper.run import check_needs, opened_steps
+from magnet_ray.places import Place
 from magnet_ray.sections import load_section
 
-DATA: Final = {"num": 200, "ray.shard_size": 25}
-"""Settings of the conversations."""
 TRAINING: Final[dict[str, Any]] = {
     # Short conversations in few steps, so that two cores need minutes: enough to see that it works, too little to be good at it.
     "max_tokens": 640,
@@ -30,10 +29,25 @@ TRAINING: Final[dict[str, Any]] = {
     "held_out.max_new_tokens": 64,
 }
 """Settings of both trainings."""
-SFT: Final = {**TRAINING, "max_steps": 5, "learning_rate": 2e-4}
-MDPO: Final = {**TRAINING, "max_steps": 2, "learning_rate": 5e-6}
-SCORING: Final[dict[str, Any]] = {"limit": 1, "max_rounds": 2, "model.max_tokens": 32}
-"""Settings of the held-out score: one conversation of each category."""
+SETTINGS: Final[dict[str, Any]] = {
+    "synthesize.num": 200,
+    "synthesize.ray.shard_size": 25,
+    **{f"{method}.{key}": value for method in ("sft", "mdpo") for key, value in TRAINING.items()},
+    "sft.max_steps": 5,
+    "sft.learning_rate": 2e-4,
+    "mdpo.max_steps": 2,
+    "mdpo.learning_rate": 5e-6,
+    "evaluate.checkpoints": ("mdpo",),
+    "evaluate.evaluations": ("heldout",),
+    # One conversation of each category.
+    "evaluate.heldout.limit": 1,
+    "evaluate.heldout.max_rounds": 2,
+    "evaluate.heldout.model.max_tokens": 32,
+    "serve.engine": "transformers",
+}
+"""Settings of the pipeline."""
+ENDINGS: Final = {"synthesize": "", "distill": "-pairs", "sft": "-sft", "mdpo": "-mdpo", "evaluate/mdpo-heldout": "-heldout"}
+"""Step -> what follows the name of the directory: the conversations lie in it, all else beside it."""
 REQUEST: Final[dict[str, Any]] = {
     "messages": [{"role": "user", "content": "How is the weather in Ulm?"}],
     "tools": [
@@ -52,12 +66,11 @@ REQUEST: Final[dict[str, Any]] = {
 """A function-calling request; the call is demanded, since a few steps of training teach little."""
 
 
-def make_data(out: Path, screen: Console) -> None:
+def make_data(out: Place, screen: Console) -> None:
     """Make 200 conversations offline, show one of them, and say where to look."""
-    from magnet_ray.pipeline import synthesize
-
-    config = load_section(SynthesizeConfig, overrides=DATA)
-    _once(out, screen, lambda resume: synthesize(config, out, resume))
+    config = load_section(PipelineConfig, overrides={**SETTINGS, "steps": ("synthesize",)})
+    with opened_steps(config, partial(_place, out), str(out)) as (steps, _):
+        run_steps(steps, screen, resume=True)
     examples = write_sft_jsonl(out, out / "sft.jsonl")
     show_run(out, screen, category="multi_turn", seed=1)
     screen.print(
@@ -74,28 +87,28 @@ Next:
     )
 
 
-def tune(data: Path, model: str, screen: Console) -> None:
-    """Make preference pairs of the conversations, tune a model by SFT and mDPO for a few steps each, and say where to look.
+def tune(data: Place, model: str, screen: Console) -> None:
+    """Tune a model by SFT and mDPO for a few steps each, serve it, send it a request, score it, and say where to look.
 
     Args:
-        data: what `make_data` made; the runs are put beside it, as DATA-pairs, DATA-sft and DATA-mdpo.
+        data: what `make_data` made; the other runs are put beside it.
         model: checkpoint to start from.
         screen: where it is shown.
     """
-    from magnet_ray.distillation import distill
-    from magnet_ray.training.launch import train
-    from magnet_ray.training.settings import MdpoConfig, SftConfig
-
-    pairs, sft, mdpo = (data.with_name(f"{data.name}-{name}") for name in ("pairs", "sft", "mdpo"))
-    distilling = load_section(DistillConfig, overrides={"run": str(data)})
-    screen.print(f"\n[bold]Preference pairs[/]: magnet distill --run {data} --out {pairs}", soft_wrap=True)
-    _once(pairs, screen, lambda resume: distill(distilling, pairs, resume))
-    supervised = load_section(SftConfig, overrides={**SFT, "data": (str(data),), "model": model})
-    screen.print(f"\n[bold]SFT[/]: magnet train sft --data {data} --model {model} --out {sft}", soft_wrap=True)
-    _once(sft, screen, lambda resume: train(supervised, sft, resume))
-    preferring = load_section(MdpoConfig, overrides={**MDPO, "data": (str(pairs),), "model": str(sft / "model")})
-    screen.print(f"\n[bold]mDPO[/]: magnet train mdpo --data {pairs} --model {sft}/model --out {mdpo}", soft_wrap=True)
-    _once(mdpo, screen, lambda resume: train(preferring, mdpo, resume))
+    config = load_section(
+        PipelineConfig, overrides={**SETTINGS, "sft.model": model, "steps": ("synthesize", "sft", "distill", "mdpo", "evaluate")}
+    )
+    with opened_steps(config, partial(_place, data), str(data)) as (steps, means):
+        check_needs(steps, config)
+        run_steps(steps[:-1], screen, resume=True)
+        if steps[-1].state is not State.FINISHED:
+            reached = means.reach(str(_place(data, "mdpo") / "model"), "mdpo")
+            screen.print("\nserved, as magnet serve does:", style="bold")
+            screen.print(
+                f"{REQUEST['messages'][0]['content']}  ->  {_asked(reached['base_url'], reached['name'])}", markup=False, soft_wrap=True
+            )
+        run_steps(steps[-1:], screen, resume=True)
+    pairs, mdpo = _place(data, "distill"), _place(data, "mdpo")
     screen.print(
         f"""
 Where to look:
@@ -105,30 +118,6 @@ Where to look:
 A few steps show that it works; jobs/configs/tiny-sft.yaml is the smallest recipe that teaches a model to call functions.""",
         soft_wrap=True,
     )
-
-
-def try_out(data: Path, screen: Console) -> None:
-    """Serve what `tune` made, send it one function-calling request, and score it on a few held-out conversations."""
-    from evals.evaluation_jobs import evaluate
-    from evals.heldout.conversations import HeldOutConfig
-    from evals.heldout.job import KIND, HeldOutJob
-    from magnet_ray.config import RayConfig
-    from magnet_ray.progress import Progress
-    from magnet_ray.ray_session import cluster
-    from magnet_ray.serving.app import application
-    from magnet_ray.serving.running import deployed, free_port
-    from magnet_ray.serving.settings import ServeConfig, served_name
-
-    mdpo, scores = (data.with_name(f"{data.name}-{name}") for name in ("mdpo", "heldout"))
-    serving = load_section(ServeConfig, overrides={"model": f"{mdpo}/model", "engine": "transformers", "http.port": free_port()})
-    screen.print(f"\n[bold]Serving[/]: magnet serve --model {mdpo}/model", soft_wrap=True)
-    progress = Progress()
-    with cluster(RayConfig(), progress), deployed(application(serving), serving.http, progress) as url:
-        screen.print(f"{REQUEST['messages'][0]['content']}  ->  {_asked(url, served_name(serving))}", markup=False, soft_wrap=True)
-        command = f"magnet eval heldout --endpoint {url} --trained {mdpo} --limit 1 --out {scores}"
-        screen.print(f"\n[bold]Held-out conversations[/]: {command}", soft_wrap=True)
-        scoring = load_section(HeldOutConfig, overrides={**SCORING, "model.base_url": url, "trained": str(mdpo)})
-        _once(scores, screen, lambda resume: evaluate(KIND, scoring, scores, HeldOutJob.of, resume=resume))
 
 
 def _asked(url: str, model: str) -> str:
@@ -144,7 +133,5 @@ def _asked(url: str, model: str) -> str:
     return ", ".join(f"{call['name']}({call['arguments']})" for call in calls) or str(message["content"])
 
 
-def _once(out: Path, screen: Console, job: Callable[[bool], RenderableType]) -> None:
-    """Do a job whose run is not finished, and show its summary; an interrupted one goes on."""
-    if not (out / MANIFEST_FILE).exists():
-        screen.print(job((out / RUN_FILE).exists()))
+def _place(out: Place, step: str) -> Place:
+    return out.with_name(f"{out.name}{ENDINGS[step]}")

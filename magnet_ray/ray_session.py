@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -14,8 +15,10 @@ from types import FrameType
 
 import ray
 import ray.data
+from ray._private.worker import get_dashboard_url
+from ray.util.client import ray as ray_client
 
-from magnet_ray.config import RayConfig
+from magnet_ray.config import ClusterConfig
 from magnet_ray.errors import ConfigError
 from magnet_ray.progress import Progress
 
@@ -24,7 +27,7 @@ CONNECT_SECONDS = 10.0
 
 
 @contextmanager
-def cluster(settings: RayConfig, progress: Progress) -> Iterator[None]:
+def cluster(settings: ClusterConfig, progress: Progress) -> Iterator[None]:
     """Ray, started: the caller's if it runs already, else the cluster of `address` or RAY_ADDRESS, else one on this machine.
 
     Raises:
@@ -77,6 +80,25 @@ def _check_listening(address: str) -> None:
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+
+
+def submission_id() -> str:
+    """The name under which this job was submitted to Ray; empty for a command that was started here."""
+    # The job manager hands the name over in here, and nowhere else.
+    config = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR") or "{}")
+    return str((config.get("metadata") or {}).get("job_submission_id", ""))
+
+
+def ray_job() -> dict[str, str]:
+    """Where to look this job up in Ray: `submission_id`, `job_id`, `dashboard`; empty in a Ray of our own, which ends with it."""
+    submitted = submission_id()
+    # A client of ray:// is not told the address.
+    url = "" if ray_client.is_connected() else get_dashboard_url()  # type: ignore[no-untyped-call]
+    if not (submitted or url):
+        return {}
+    job = ray.get_runtime_context().get_job_id()
+    links = {"submission_id": submitted, "job_id": job, "dashboard": f"http://{url}/#/jobs/{submitted or job}" if url else ""}
+    return {name: value for name, value in links.items() if value}
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from magnet_ray.atomic_files import FileLock, read_json, take_lock, write_json
+from magnet_ray.atomic_files import read_json, write_json
 from magnet_ray.errors import ConfigError, RunError
 from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE, check_format
+from magnet_ray.locks import Lock, take_lock
+from magnet_ray.places import Place, entries, make_directory
 from magnet_ray.sections import Section, parse_section, section_differences, section_values
 
 LOCK_FILE = "lock"
@@ -24,7 +26,7 @@ PACKAGES = (
 )
 
 
-def claim_directory(path: Path, kind: str, config: Section, *, resume: bool) -> FileLock:
+def claim_directory(path: Place, kind: str, config: Section, *, resume: bool) -> Lock:
     """Open a run of a kind of job in an empty or new directory, or an unfinished one again when `resume` is set.
 
     Returns:
@@ -35,7 +37,7 @@ def claim_directory(path: Path, kind: str, config: Section, *, resume: bool) -> 
     """
     _check_place(path, resume)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_directory(path)
     except OSError as error:
         raise RunError(f"the run directory {path} cannot be created", error.strerror, fix="choose another --out") from None
     lock = take_lock(path / LOCK_FILE)
@@ -63,14 +65,11 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _check_place(path: Path, resume: bool) -> None:
+def _check_place(path: Place, resume: bool) -> None:
     """Refuse a directory that a run cannot start or go on in."""
-    try:
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file", expected="a directory", fix="choose another --out")
-        names = {entry.name for entry in path.iterdir()} if path.exists() else set()
-    except OSError as error:
-        raise RunError(f"the run directory {path} cannot be read", error.strerror, fix="choose another --out") from None
+    if isinstance(path, Path) and path.is_file():
+        raise RunError(f"{path} is a file", expected="a directory", fix="choose another --out")
+    names = entries(path)
     if MANIFEST_FILE in names:
         raise RunError(f"{path} holds a finished run", fix="choose another --out, or remove it first")
     if RUN_FILE in names:
@@ -85,7 +84,7 @@ def _check_place(path: Path, resume: bool) -> None:
         )
 
 
-def _check_resumable(path: Path, kind: str, config: Section) -> None:
+def _check_resumable(path: Place, kind: str, config: Section) -> None:
     """Refuse to resume a run of another configuration, format or version."""
     run = read_json(path / RUN_FILE)
     check_format(path, run)

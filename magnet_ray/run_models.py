@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from magnet_ray.artifacts import RunDirectory
-from magnet_ray.config import GraphConfig, RayConfig, RoleConfig, TeacherConfig
+from magnet_ray.config import ClusterConfig, GraphConfig, RoleConfig, TeacherConfig
 from magnet_ray.environments.base import OpenEnvironment
 from magnet_ray.errors import BudgetSpent, ConfigError, JobFailed
 from magnet_ray.functions.pool import FunctionPool
@@ -25,6 +24,7 @@ from magnet_ray.llm.settings import ModelSettings
 from magnet_ray.llm.transport import Transport
 from magnet_ray.model_judge import ModelJudge, conceivable_pairs, judge_pairs
 from magnet_ray.model_workers import ModelAccess
+from magnet_ray.places import Place, place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
 from magnet_ray.shard_runs import note_usage, spent_before
@@ -47,7 +47,7 @@ def models_of(run: RunDirectory[Any], student: RoleConfig | None, progress: Prog
         JobFailed: no replica became ready.
     """
     teacher: TeacherConfig = run.config.teacher
-    responses = Path(teacher.cache).resolve() if teacher.cache else run.path.resolve() / RESPONSES
+    responses = place(teacher.cache).resolve() if teacher.cache else run.path.resolve() / RESPONSES
     access = ModelAccess(teacher=teacher, student=student, responses=responses)
     if teacher.kind == "vllm":
         with _deployed(access, run.config.ray, run.path, progress) as access:
@@ -61,7 +61,7 @@ def models_of(run: RunDirectory[Any], student: RoleConfig | None, progress: Prog
 
 
 @contextmanager
-def _deployed(access: ModelAccess, settings: RayConfig, path: Path, progress: Progress) -> Iterator[ModelAccess]:
+def _deployed(access: ModelAccess, settings: ClusterConfig, path: Place, progress: Progress) -> Iterator[ModelAccess]:
     from magnet_ray.serving.teacher import deploy_teacher
 
     # The same name for the same run, so that replicas which a killed driver left behind are taken over.

@@ -5,6 +5,7 @@ Workers put totals on it, never differences, so that a report that comes twice o
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import ray
@@ -14,6 +15,9 @@ from magnet_ray.errors import BudgetSpent
 from magnet_ray.llm.budget import Amount, BudgetCounter
 from magnet_ray.llm.usage import UsageBook
 from magnet_ray.types import JsonValue
+
+LOOKS = 10
+"""Looks at the scoreboard over which it is judged how busy the workers are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,10 @@ class Score:
     """Those of them that gave no row."""
     usage: JsonValue = None
     """`UsageBook.as_json()`."""
+    seconds: float = 0.0
+    """Wall time since it started."""
+    busy: float = 0.0
+    """Of that, the time in which it had something to do; else it waited for models."""
 
 
 class Scoreboard:
@@ -53,7 +61,35 @@ class Scoreboard:
         for score in self._scores.values():
             book.add(UsageBook.from_json(score.usage or {}))
         scores = self._scores.values()
-        return Score(done=sum(score.done for score in scores), failed=sum(score.failed for score in scores), usage=book.as_json())
+        return Score(
+            done=sum(score.done for score in scores),
+            failed=sum(score.failed for score in scores),
+            usage=book.as_json(),
+            seconds=sum(score.seconds for score in scores),
+            busy=sum(score.busy for score in scores),
+        )
+
+
+class Busyness:
+    """How busy the workers of a run are, from looks at their totals; noted in one thread and asked in another."""
+
+    def __init__(self) -> None:
+        self._looks: deque[Score] = deque(maxlen=LOOKS)
+        self._workers = 0
+
+    def note(self, total: Score) -> None:
+        """Remember a look at the totals."""
+        self._looks.append(total)
+
+    def of(self, workers: int) -> float:
+        """Share of their time in which so many workers had something to do lately; 0 until there were that many for long enough."""
+        if workers != self._workers:
+            self._workers = workers
+            self._looks.clear()
+        if len(self._looks) < LOOKS:
+            return 0.0
+        first, last = self._looks[0], self._looks[-1]
+        return (last.busy - first.busy) / max(last.seconds - first.seconds, 1e-9)
 
 
 ScoreboardActor = ray.remote(num_cpus=0)(Scoreboard)

@@ -90,6 +90,19 @@ def section_differences(first: Section, second: Section) -> tuple[str, ...]:
     return tuple(key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key))
 
 
+def section_changes(then: Section, now: Section) -> str:
+    """The keys in which a configuration differs from the one that a run began with, with both values; empty where it may go on."""
+    before, after = section_values(then), section_values(now)
+    return "; ".join(f"{key} was {_at(before, key)}, is {_at(after, key)}" for key in section_differences(then, now))
+
+
+def _at(values: Mapping[str, Any], key: str) -> str:
+    value: Any = values
+    for part in key.split("."):
+        value = None if value is None else value[part]
+    return json.dumps(value)
+
+
 def describe_section(kind: type[Section]) -> tuple[tuple[str, str, str], ...]:
     """Every key of a configuration with its default as text and its meaning, for `--help` and the documentation."""
     return tuple(_describe(kind, ""))

@@ -1,19 +1,20 @@
-"""Running the shards of a job on Ray Data: which are missing, how they are spread, what failures and models may cost.
+"""Running the shards of a job on Ray: which are missing, how they are spread, what failures and models may cost.
 
 The unit of work is a shard: a fixed slice of units, made by one worker and written atomically by it. A lost worker costs
-its unfinished shards, and a resumed run makes just the missing ones.
+its unfinished shards, and a resumed run makes just the missing ones. Work that fills CPUs goes to Ray Data, which asks
+the cluster for more while all are taken; work that waits for models goes to a pool that grows while its workers are busy.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import ray
 import ray.data
@@ -25,10 +26,14 @@ from magnet_ray.llm.base import Usage
 from magnet_ray.llm.budget import Amount, Price, amount_of
 from magnet_ray.llm.roles import role_prices
 from magnet_ray.llm.usage import UsageBook
-from magnet_ray.model_workers import ModelAccess, ModelWorker
+from magnet_ray.metrics import metrics_of
+from magnet_ray.model_workers import ModelAccess, ModelWorkerActor
 from magnet_ray.progress import Progress
-from magnet_ray.scoreboard import Score, ScoreboardActor
-from magnet_ray.shards import Maker, shard_item, work_shard
+from magnet_ray.ray_session import ray_job, submission_id
+from magnet_ray.scoreboard import Busyness, Score, ScoreboardActor
+from magnet_ray.shard_log import log_shard, open_shard_log
+from magnet_ray.shards import Maker, label_of, shard_item, work_shard
+from magnet_ray.worker_pool import PoolSize, WorkerPool
 
 PATHS_PER_TASK = 500
 """Paths that one Ray task makes where there are enough: about a second and a half of work."""
@@ -36,8 +41,8 @@ TASKS_PER_CPU = 8
 """Tasks for each CPU, at least, so that the last ones end together."""
 TOP_REASONS = 5
 """Reasons that the message of a failed job names."""
-WORKER_CPUS = 0.5
-"""CPUs that a worker reserves which mostly waits for models: a pool that held whole CPUs would leave none to feed it."""
+WORKER_CPUS = 1
+"""CPUs that a worker of conversations reserves: what it takes while it is busy."""
 POLL_SECONDS = 1.0
 """Time between two looks at the scoreboard."""
 USAGE_FILE = "usage.json"
@@ -89,22 +94,44 @@ def make_shards(run: RunDirectory[Any], maker: Maker, progress: Progress, access
     items = [shard_item(run, shard, finished=shard in finished) for shard in range(run.shards)]
     before = sum(len(run.paths_of(shard)) for shard in finished)
     progress.start(run.job.doing, run.total, before)
-    budget, nodes, stopped = FailureBudget(run), Counter[str](), ""
+    wanted = run.config.ray.shard_log
+    open_shard_log(bool(submission_id()) if wanted is None else wanted)
     with _reports(run, items, maker, progress, access) as reports:
-        for report in reports:
-            _check_report(run, report)
-            budget.spend(json.loads(report["failures"]))
-            stopped = stopped or report["stopped"]
-            if not report["finished"] and not report["stopped"]:
-                nodes[report["node"]] += 1
-                if access is None:
-                    progress.advance(report["paths"], failed=budget.failed.total())
-            yield report
+        yield from taken(run, reports, progress, counted=access is not None)
+
+
+def taken(
+    run: RunDirectory[Any], reports: Iterable[dict[str, Any]], progress: Progress, *, counted: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The reports of a run's shards, each checked and counted as it comes; `counted`: somebody else tells the progress.
+
+    Raises:
+        JobFailed, RunError: see `make_shards`.
+    """
+    label = label_of(run)
+    budget, nodes, stopped = FailureBudget(run), Counter[str](), ""
+    for seen, report in enumerate(reports, 1):
+        metrics_of(label).waiting(run.shards - seen)
+        _check_report(run, report)
+        budget.spend(json.loads(report["failures"]))
+        stopped = stopped or report["stopped"]
+        if not report["finished"] and not report["stopped"]:
+            nodes[report["node"]] += 1
+            log_shard(label, report)
+            if not counted:
+                progress.advance(report["paths"], failed=budget.failed.total())
+        yield report
     if stopped:
         raise JobFailed(f"{stopped}; what was answered is kept; raise teacher.budget and go on with --resume")
     if len(nodes) > 1:
         shares = ", ".join(str(count) for _, count in nodes.most_common())
         progress.say(f"{nodes.total()} shards were made on {len(nodes)} nodes: {shares}")
+
+
+def job_links(run: RunDirectory[Any]) -> dict[str, str]:
+    """What a run's card says of the job that makes it: see `ray_job`; and `run`, its name in metrics and logs."""
+    job = ray_job()
+    return {**job, "run": label_of(run).run} if job else {}
 
 
 @contextmanager
@@ -113,46 +140,40 @@ def _reports(
 ) -> Iterator[Iterable[dict[str, Any]]]:
     shared = [ray.put(maker)]
     if access is None:
-        data = ray.data.from_items(items, override_num_blocks=_tasks(run))
-        yield data.map(partial(work_shard, shared=shared), num_cpus=1).iter_rows()
+        data = ray.data.from_items(items, override_num_blocks=_tasks(run)).map(partial(work_shard, shared=shared), num_cpus=1)
+        data.context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(cpu=run.config.ray.max_cpus)
+        yield data.iter_rows()
         return
-    waiting = [item for item in items if not item["finished"]]
-    workers = min(access.teacher.workers or _cpus(), max(1, len(waiting)))
+    conversations = access.teacher.conversations
     # Enough shards at once to keep a worker's conversations going while the last ones of a shard end.
-    at_once = 2 + -(-access.teacher.conversations // run.config.ray.shard_size)
-    with _scoreboard(run, access, progress) as board:
-        yield (
-            ray.data.from_items(items, override_num_blocks=len(items))
-            .map(
-                cast(Any, ModelWorker),
-                fn_constructor_args=(shared, access, board, access.teacher.conversations),
-                num_cpus=WORKER_CPUS,
-                compute=ray.data.ActorPoolStrategy(
-                    size=workers,
-                    max_tasks_in_flight_per_actor=at_once,
-                    max_concurrent_calls_per_actor=at_once,
-                    enable_true_multi_threading=True,
-                ),
-            )
-            .iter_rows()
-        )
+    at_once = 2 + -(-conversations // run.config.ray.shard_size)
+    waiting = sum(not item["finished"] for item in items)
+    fewest, most = (min(workers, max(1, waiting)) for workers in access.teacher.workers or (_cpus(), _cpus()))
+    with _scoreboard(run, access, progress) as (board, busy):
+        actor: Any = ModelWorkerActor.options(num_cpus=WORKER_CPUS, max_concurrency=at_once, scheduling_strategy="SPREAD")
+        start = partial(actor.remote, shared, access, board, conversations, label_of(run))
+        with closing(WorkerPool(start, PoolSize(fewest=fewest, most=most, shards=at_once), busy).reports(items)) as reports:
+            yield reports
 
 
 def _tasks(run: RunDirectory[Any]) -> int:
     """Into how many Ray tasks the shards go: enough to keep every CPU busy to the end, but none too short for its overhead."""
-    return min(run.shards, max(TASKS_PER_CPU * _cpus(), -(-run.total // PATHS_PER_TASK)))
+    cpus = run.config.ray.max_cpus or _cpus()
+    return min(run.shards, max(TASKS_PER_CPU * cpus, -(-run.total // PATHS_PER_TASK)))
 
 
 def _cpus() -> int:
+    """CPUs of the cluster now; one where it has none yet and will grow."""
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return int(resources.get("CPU", os.cpu_count() or 1))
+    return max(1, int(resources.get("CPU", 0)))
 
 
 def _check_report(run: RunDirectory[Any], report: Mapping[str, Any]) -> None:
     shared = "let --out be on storage that every node of the cluster shares"
     if report["refusal"]:
         raise RunError("a worker cannot write its shard", fix=f"{report['refusal']}; on a cluster, {shared}")
-    if not report["stopped"] and not shard_files(run.path, report["shard"])[0].exists():
+    # A store is the same for all, and asking it takes longer than the driver has.
+    if isinstance(run.path, Path) and not report["stopped"] and not shard_files(run.path, report["shard"])[0].exists():
         raise RunError(f"a worker on another machine wrote shard {report['shard']} to a directory of its own", str(run.path), fix=shared)
 
 
@@ -182,14 +203,15 @@ def spent_before(run: RunDirectory[Any], access: ModelAccess) -> Amount:
 
 
 @contextmanager
-def _scoreboard(run: RunDirectory[Any], access: ModelAccess, progress: Progress) -> Iterator[Any]:
-    """The run's scoreboard, looked at now and then: for the progress bar, and to note what was used."""
-    before = used(run)
+def _scoreboard(run: RunDirectory[Any], access: ModelAccess, progress: Progress) -> Iterator[tuple[Any, Callable[[int], float]]]:
+    """The run's scoreboard, looked at now and then: for the progress bar, and to note what was used; and how busy workers are."""
+    before, busyness = used(run), Busyness()
     board: Any = ScoreboardActor.remote(access.teacher.budget, spent_before(run, access))
     ending = threading.Event()
 
     def look() -> None:
         score: Score = ray.get(board.total.remote())
+        busyness.note(score)
         book = UsageBook.from_json(score.usage)
         tokens = sum(counts.prompt_tokens + counts.completion_tokens for counts in book.roles.values())
         requests = sum(counts.requests for counts in book.roles.values())
@@ -204,7 +226,7 @@ def _scoreboard(run: RunDirectory[Any], access: ModelAccess, progress: Progress)
     watcher = threading.Thread(target=watch, daemon=True, name="scoreboard")
     watcher.start()
     try:
-        yield board
+        yield board, busyness.of
     finally:
         ending.set()
         watcher.join()

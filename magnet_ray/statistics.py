@@ -123,9 +123,8 @@ class Diversity:
         found = [word.lower() for word in _WORD.findall(query)]
         self.openings[" ".join(found[:3])] += 1
         for size, grams in self.grams.items():
-            for index in range(len(found) - size + 1):
-                grams.add(hash(tuple(found[index : index + size])))
-                self.totals[size] += 1
+            grams.update(map(hash, zip(*(found[start:] for start in range(size)), strict=False)))
+            self.totals[size] += max(0, len(found) - size + 1)
         self.skeletons.update(skeletons(query, values))
 
     def summary(self) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from functools import partial
 from magnet_ray.at_once import at_once
 from magnet_ray.config import SynthesizeConfig, TeacherConfig
 from magnet_ray.environments.base import OpenEnvironment
-from magnet_ray.errors import Rejected, SourceError, boundary
+from magnet_ray.errors import Rejected, RunError, SourceError, boundary
 from magnet_ray.functions.observation import observe_pool
-from magnet_ray.functions.pool import FunctionPool, build_pool
-from magnet_ray.graph import FunctionGraph, build_graph, verify_edges
+from magnet_ray.functions.pool import FunctionPool, build_pool, load_pool
+from magnet_ray.graph import FunctionGraph, build_graph, load_graph, verify_edges
 from magnet_ray.judge import DependencyJudge, SchemaJudge
 from magnet_ray.llm.base import ChatModel
 from magnet_ray.mix import MixWeights, category_of
@@ -67,14 +67,37 @@ def prepare(config: SynthesizeConfig, open_environment: OpenEnvironment, judge: 
 
     Raises:
         SourceError: a source cannot be read, or none of its functions can be called.
+        RunError: the pool or the graph that it names cannot be read, or the graph is another pool's.
     """
-    pool = observe_pool(build_pool(config.sources), open_environment, seed=config.seed)
-    if not pool.specs:
-        raise SourceError("no function could be called", ", ".join(config.sources), fix=f"the last refusal: {pool.failures[-1].detail}")
-    graph = connect(pool, config, open_environment, judge(pool) if judge else SchemaJudge(minimum=config.graph.min_score))
+    pool = usable_pool(config, open_environment)
+    if config.graph.directory is not None:
+        graph = _saved_graph(config.graph.directory, pool)
+    else:
+        graph = connect(pool, config, open_environment, judge(pool) if judge else SchemaJudge(minimum=config.graph.min_score))
     settings = TranslationSettings(call_retries=config.retries.call, turn_retries=config.retries.turn, distractors=config.tools.distractors)
     workshop = Workshop(pool=pool, graph=graph, teacher=TemplateTeacher(), open_environment=open_environment, settings=settings)
     return Recipe(seed=config.seed, workshop=workshop, paths=path_settings(config))
+
+
+def usable_pool(config: SynthesizeConfig, open_environment: OpenEnvironment) -> FunctionPool:
+    """The pool of a configuration: the saved one that it names, or its sources' functions, each tried in sampled scenarios.
+
+    Raises:
+        SourceError, RunError: as `prepare`.
+    """
+    if config.pool is not None:
+        return load_pool(config.pool)
+    pool = observe_pool(build_pool(config.sources), open_environment, seed=config.seed)
+    if not pool.specs:
+        raise SourceError("no function could be called", ", ".join(config.sources), fix=f"the last refusal: {pool.failures[-1].detail}")
+    return pool
+
+
+def _saved_graph(directory: str, pool: FunctionPool) -> FunctionGraph:
+    graph = load_graph(directory)
+    if {node.name for node in graph.nodes} != set(pool.by_name):
+        raise RunError(f"the graph in {directory} is of other functions than the pool", fix="build it anew: magnet graph build --pool DIR")
+    return graph
 
 
 def connect(pool: FunctionPool, config: SynthesizeConfig, open_environment: OpenEnvironment, judge: DependencyJudge) -> FunctionGraph:

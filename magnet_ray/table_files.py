@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from magnet_ray.atomic_files import checksum, write_atomically
 from magnet_ray.errors import RunError
+from magnet_ray.places import Place, make_directory, remove_tree, storage_errors
 from magnet_ray.rows import from_table, record_schema
 
 ROWS_PER_GROUP, GROUPS_PER_FILE = 1_000, 10
@@ -35,14 +36,14 @@ class DataFile(BaseModel):
     sha256: str = Field(description="Hexadecimal SHA-256 of the file.")
 
 
-def read_records(record_type: type[Record], path: Path, start: int = 0, stop: int = sys.maxsize) -> Iterator[Record]:
+def read_records(record_type: type[Record], path: Place, start: int = 0, stop: int = sys.maxsize) -> Iterator[Record]:
     """The records of a table file at positions `start` to `stop`, a row group in memory at a time; other columns are not read.
 
     Raises:
         RunError: the file is missing or damaged, or is a table of something else.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with _opened(path) as source, pq.ParquetFile(source, pre_buffer=not isinstance(path, Path)) as file:
             before = 0
             for group in range(file.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
@@ -51,23 +52,51 @@ def read_records(record_type: type[Record], path: Path, start: int = 0, stop: in
                     table = file.read_row_group(group, columns=record_schema(record_type).names)
                     yield from from_table(record_type, table.slice(first, last - first))
                 before += rows
-    except (OSError, pa.ArrowException) as error:
+    except storage_errors(pa.ArrowException) as error:
         raise _unreadable(path, error) from None
 
 
-def read_table(path: Path) -> pa.Table:
+@contextmanager
+def _opened(path: Place) -> Iterator[Any]:
+    """What pyarrow reads pieces of: a local file, or an object of which it fetches no more than it asks for."""
+    if isinstance(path, Path):
+        yield path
+        return
+    with path.fs.open(path.path, "rb", cache_type="none") as file:
+        yield file
+
+
+def whole_file(path: Place) -> Any:
+    """What pyarrow reads all of: a local file, or the content of an object, fetched at once.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        RunError: the store refused.
+    """
+    if isinstance(path, Path):
+        return path
+    try:
+        return pa.BufferReader(path.fs.cat_file(path.path))
+    except FileNotFoundError:
+        raise
+    except storage_errors() as error:
+        # No sign of damage: whoever asks whether a file is whole must not take it for broken.
+        raise _unreadable(path, error) from None
+
+
+def read_table(path: Place) -> pa.Table:
     """A table file as a whole.
 
     Raises:
         RunError: the file is missing or damaged.
     """
     try:
-        return pq.read_table(path).replace_schema_metadata(None)
+        return pq.read_table(whole_file(path)).replace_schema_metadata(None)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, error) from None
 
 
-def _unreadable(path: Path, error: Exception) -> RunError:
+def _unreadable(path: Place, error: Exception) -> RunError:
     return RunError(f"{path} cannot be read", str(error), fix="restore the file or make the run again")
 
 
@@ -79,26 +108,26 @@ def with_note(table: pa.Table, note: Mapping[str, int]) -> pa.Table:
     return table.replace_schema_metadata({_NOTE: json.dumps(note)})
 
 
-def noted(path: Path) -> dict[str, int]:
+def noted(path: Place) -> dict[str, int]:
     """The note that a table file carries; empty when there is none, or the file is missing or damaged."""
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_schema(whole_file(path)).metadata or {}
     except (OSError, pa.ArrowException):
         return {}
     note: dict[str, int] = json.loads(metadata.get(_NOTE, b"{}"))
     return note
 
 
-def rows_in(path: Path) -> int:
+def rows_in(path: Place) -> int:
     """Rows of a table file; -1 when it is missing or damaged."""
     try:
-        rows: int = pq.read_metadata(path).num_rows
+        rows: int = pq.read_metadata(whole_file(path)).num_rows
     except (OSError, pa.ArrowException):
         return -1
     return rows
 
 
-def write_tables(tables: Iterable[pa.Table], schema: pa.Schema, directory: Path) -> list[DataFile]:
+def write_tables(tables: Iterable[pa.Table], schema: pa.Schema, directory: Place) -> list[DataFile]:
     """Write `part-00000.parquet` and on, the first even when there are no rows, so that the table has its columns.
 
     Args:
@@ -106,31 +135,31 @@ def write_tables(tables: Iterable[pa.Table], schema: pa.Schema, directory: Path)
         schema: their schema.
         directory: replaced; its name is part of the paths that are returned.
     """
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
+    remove_tree(directory)
+    make_directory(directory)
     groups = _regrouped(tables, schema)
     files: list[DataFile] = []
     first = next(groups, schema.empty_table())
     while first.num_rows or not files:
-        path = directory / f"part-{len(files):05d}.parquet"
-        rows = _write_part(first, islice(groups, GROUPS_PER_FILE - 1), path)
-        files.append(DataFile(path=f"{directory.name}/{path.name}", rows=rows, bytes=path.stat().st_size, sha256=checksum(path)))
+        files.append(_write_part(first, islice(groups, GROUPS_PER_FILE - 1), directory / f"part-{len(files):05d}.parquet"))
         first = next(groups, schema.empty_table())
     return files
 
 
-def _write_part(first: pa.Table, groups: Iterable[pa.Table], path: Path) -> int:
-    rows = 0
+def _write_part(first: pa.Table, groups: Iterable[pa.Table], path: Place) -> DataFile:
+    written: list[DataFile] = []
 
     def write(temporary: Path) -> None:
-        nonlocal rows
+        rows = 0
         with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
             for group in (first, *groups):
                 writer.write_table(group)
                 rows += group.num_rows
+        size, name = temporary.stat().st_size, f"{path.parent.name}/{path.name}"
+        written.append(DataFile(path=name, rows=rows, bytes=size, sha256=checksum(temporary)))
 
     write_atomically(path, write)
-    return rows
+    return written[0]
 
 
 def _regrouped(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:

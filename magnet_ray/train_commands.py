@@ -11,6 +11,7 @@ from typer.exceptions import Exit
 
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, console, option, print_keys
 from magnet_ray.errors import UserError
+from magnet_ray.places import place
 
 if TYPE_CHECKING:
     from magnet_ray.training.settings import TrainConfig
@@ -23,7 +24,7 @@ train_app = typer.Typer(
 
 Data = Annotated[list[str] | None, option("--data", help="A finished run to train on. Can be given again.", metavar="DIR")]
 Model = Annotated[str | None, option("--model", help="Checkpoint to start from: a directory, or a name that transformers finds.")]
-Out = Annotated[Path | None, option("--out", help="Directory of the run.", metavar="DIR")]
+Out = Annotated[str | None, option("--out", help="Directory of the run, or s3://BUCKET/PREFIX.", metavar="DIR")]
 Plan = Annotated[bool, typer.Option("--plan", help="Print memory, steps, hours and cost, and stop.")]
 
 
@@ -95,8 +96,8 @@ def mdpo(
 
 @train_app.command()
 def merge(
-    adapter: Annotated[Path, typer.Argument(help="Directory of an adapter.", metavar="ADAPTER", show_default=False)],
-    out: Annotated[Path, option("--out", help="Directory to write.", metavar="DIR")],
+    adapter: Annotated[str, typer.Argument(help="Directory of an adapter.", metavar="ADAPTER", show_default=False)],
+    out: Annotated[str, option("--out", help="Directory to write.", metavar="DIR")],
     model: Model = None,
 ) -> None:
     """Write the checkpoint that an adapter and its base make together.
@@ -114,7 +115,7 @@ def _given(config: Path | None, sets: list[str] | None, data: list[str] | None, 
     return {"file": config, "sets": sets or (), "overrides": {"data": tuple(data) if data else None, "model": model}}
 
 
-def _train(kind: type[TrainConfig], out: Path | None, plan: bool, resume: bool, keys: bool, given: Mapping[str, Any]) -> None:
+def _train(kind: type[TrainConfig], out: str | None, plan: bool, resume: bool, keys: bool, given: Mapping[str, Any]) -> None:
     from magnet_ray.sections import describe_section, load_section
 
     if keys:
@@ -129,7 +130,7 @@ def _train(kind: type[TrainConfig], out: Path | None, plan: bool, resume: bool, 
     if out is None or plan:
         console().print(planning.plan(settings))
     else:
-        console().print(launch.train(settings, out, resume))
+        console().print(launch.train(settings, place(out), resume))
 
 
 def need_training() -> None:

@@ -122,11 +122,25 @@ def rows_by_id(run: Path) -> dict[str, str]:
 @contextmanager
 def cluster_of(nodes: int) -> Iterator[str]:
     """The address of a Ray cluster on this machine, of nodes with one CPU each."""
-    with started(nodes, program=("-m", "tests.cluster_support")) as cluster:
-        assert cluster.process.stdout is not None
-        address = cluster.process.stdout.readline().strip()
-        assert address, cluster.wait().stderr
+    with frail_cluster(nodes) as (address, _):
         yield address
+
+
+@contextmanager
+def frail_cluster(nodes: int) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The address of such a cluster, and what kills one of its nodes, but never the head, with everything on it."""
+    with started(nodes, program=("-m", "tests.cluster_support")) as cluster:
+        told, asked = cluster.process.stdout, cluster.process.stdin
+        assert told is not None and asked is not None
+        address = told.readline().strip()
+        assert address, cluster.wait().stderr
+
+        def kill_node() -> None:
+            asked.write("kill\n")
+            asked.flush()
+            assert told.readline().strip() == "killed"
+
+        yield address, kill_node
         cluster.wait()
 
 
@@ -157,11 +171,12 @@ def _serve_cluster(nodes: int) -> None:
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    for _ in range(nodes - 1):
-        cluster.add_node(num_cpus=1)
+    others = [cluster.add_node(num_cpus=1) for _ in range(nodes - 1)]
     cluster.wait_for_nodes()
     print(cluster.address, flush=True)
-    sys.stdin.read()
+    for _ in sys.stdin:
+        cluster.remove_node(others.pop(), allow_graceful=False)
+        print("killed", flush=True)
     # Its nodes end with this process.
 
 

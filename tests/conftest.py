@@ -6,18 +6,23 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from magnet_ray.artifacts import Origin, RunDirectory
 from magnet_ray.config import SynthesizeConfig, load_config
+from magnet_ray.places import Place, place
 from magnet_ray.types import Category, Failure, FailureReason, Trajectory, compact
+from tests.object_store import new_bucket, object_store
 
 # No test may reach for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 settings.register_profile("here", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("here")
+
+Run = TypeVar("Run", Path, Place)
 
 
 def tool(name: str) -> dict[str, object]:
@@ -100,7 +105,7 @@ def sample_rows(paths: range) -> tuple[list[Trajectory], list[Failure]]:
     return kept, [sample_failure(index) for index in paths if index % 7 == 0]
 
 
-def make_run(directory: Path, config: SynthesizeConfig) -> Path:
+def make_run(directory: Run, config: SynthesizeConfig) -> Run:
     """A finished run of sample rows."""
     with RunDirectory.open(directory, config) as run:
         for shard in range(run.shards):
@@ -139,3 +144,16 @@ def shared_data() -> Iterator[Path]:
     if not directory.is_dir():
         pytest.skip("the shared data sets (../shared/data) are not here")
     yield directory
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[dict[str, str]]:
+    """A running S3 server, and the environment of its clients; skipped where none is installed."""
+    with object_store() as environment:
+        yield environment
+
+
+@pytest.fixture
+def bucket(store: dict[str, str]) -> Place:
+    """A place in an empty bucket."""
+    return place(f"{new_bucket()}/runs")

@@ -35,7 +35,7 @@ def install_job(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job], None]:
 
 
 ROOT = Path(__file__).parent.parent
-MODELS = ("train", "train sft", "train mdpo", "train merge", "serve")
+MODELS = ("train", "train sft", "train mdpo", "train merge", "serve", "pipeline")
 EVAL = ("eval", "eval bfcl", "eval bfcl compare", "eval heldout", "eval toolquery", "eval online")
 COMMANDS = ("", "quickstart", "pool", "pool build", "pool overlap", "graph build", "synthesize", "inspect", "export", *MODELS, *EVAL)
 LOADED_BY_HELP = """

@@ -8,6 +8,7 @@ import yaml
 
 from magnet_ray.config import DistillConfig, SynthesizeConfig, load_config
 from magnet_ray.errors import ConfigError
+from magnet_ray.paper.config import PipelineConfig
 from magnet_ray.sections import Section, describe_section, load_section, parse_section, section_differences, section_values
 from magnet_ray.training.settings import MdpoConfig, SftConfig
 
@@ -20,7 +21,7 @@ BAD_SETS = {
     "misspelt key": ("ops.merge.probabilty=0.3", "did you mean ops.merge.probability?"),
     "key in the wrong section": ("shard_size=4", "did you mean ray.shard_size?"),
     "section at the top": ("merge.probability=0.1", "did you mean ops.merge?"),
-    "unknown key": ("banana=1", "the keys are sources, num, seed"),
+    "unknown key": ("banana=1", "the keys are sources, pool, num, seed"),
     "unknown key of a section": ("ops.banana.x=1", "the keys of ops are insert, merge, repeat, split"),
     "text for a number": ("num=many", 'num in --set; got "many"; expected a valid integer'),
     "truth value for a number": ("num=true", "got true; expected a valid integer"),
@@ -32,6 +33,11 @@ BAD_SETS = {
     "text for a list": ("sources=builtin", 'got "builtin"; expected a list'),
     "empty list": ("sources=[]", "expected at least one value"),
     "range the wrong way round": ("tools.distractors=[5, 2]", "expected distractors as [fewest, most]"),
+    "more workers at least than at most": (
+        "teacher.workers=[3, 2]",
+        "teacher.workers in --set; got [3, 2]; expected a number, or [fewest, most]",
+    ),
+    "no workers": ("teacher.workers=[0, 2]", "got 0; expected greater than or equal to 1"),
     "half a range": ("tools.distractors=[5]", "expected one more value"),
     "all weights zero": ("mix={single_turn: 0, multi_turn: 0, irrelevance: 0}", "expected at least one weight above 0"),
     "a group without members": ("mix={single: 0, parallel: 0, multiple: 0}", "expected a weight above 0 within single_turn"),
@@ -116,7 +122,7 @@ def test_a_setting_may_reach_into_a_section_shared_by_an_alias(tmp_path: Path) -
 
 def kind_of(file: Path) -> type[Section]:
     """The job that a configuration is for."""
-    kinds: dict[str, type[Section]] = {"distill": DistillConfig, "sft": SftConfig, "mdpo": MdpoConfig}
+    kinds: dict[str, type[Section]] = {"distill": DistillConfig, "sft": SftConfig, "mdpo": MdpoConfig, "pipeline": PipelineConfig}
     return kinds.get(file.stem.split("-")[-1], SynthesizeConfig)
 
 
@@ -175,6 +181,13 @@ def test_only_keys_that_change_rows_count_as_differences() -> None:
     assert section_differences(first, load_config(sets=["ray.num_cpus=4", "ray.address=auto", "failure_budget=0.9"])) == ()
     other = load_config(sets=["seed=2", "ops.merge.enabled=false", "ray.shard_size=7", "sources=[bfcl]"])
     assert set(section_differences(first, other)) == {"seed", "ops.merge.enabled", "ray.shard_size", "sources"}
+
+
+def test_workers_are_a_number_or_a_range() -> None:
+    for text, workers in (("null", None), ("4", (4, 4)), ("[1, 64]", (1, 64))):
+        config = load_config(sets=[f"teacher.workers={text}"])
+        assert config.teacher.workers == workers
+        assert parse_section(SynthesizeConfig, section_values(config)) == config
 
 
 def test_the_mix_has_the_names_that_the_mixer_takes() -> None:

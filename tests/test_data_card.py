@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,17 @@ def test_the_card_says_when_a_benchmarks_environments_were_used(summary: Summary
     manifest: Manifest = summary.manifest.model_copy(update={"benchmark_environments": used})
     card = card_of(Summary(path=summary.path, manifest=manifest, seconds=1.0), statistics)
     assert ("benchmark's environments were used" in card) is used
+
+
+def test_the_card_links_to_the_job_that_made_the_run(summary: Summary, statistics: RunStatistics) -> None:
+    def card(**job: str) -> str:
+        return card_of(replace(summary, manifest=summary.manifest.model_copy(update={"job": job})), statistics)
+
+    dashboard = "http://10.0.0.1:8265/#/jobs/raysubmit_1"
+    submitted = card(run="0123", job_id="02000000", submission_id="raysubmit_1", dashboard=dashboard)
+    assert f"Ray job: [`raysubmit_1`]({dashboard}); its metrics and log lines carry the run `0123`.\n" in submitted
+    assert "Ray job: `02000000`; its metrics" in card(run="0123", job_id="02000000")
+    assert "Ray job" not in card()
 
 
 def test_the_summary_table_fits_a_terminal_and_names_what_failed(summary: Summary) -> None:

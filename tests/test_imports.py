@@ -18,8 +18,22 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "magnet_ray"
 
 LAYERS = (
-    {"types", "errors", "at_once", "phrases", "wording", "json_paths", "lexicon", "field_kinds", "field_meanings"},
-    {"config", "sections", "rows", "atomic_files", "table_files", "artifacts", "run_directories", "finished_runs", "render", "llm"},
+    {"types", "errors", "places", "at_once", "phrases", "wording", "json_paths", "lexicon", "field_kinds", "field_meanings"},
+    {
+        "config",
+        "sections",
+        "rows",
+        "atomic_files",
+        "checkpoint_places",
+        "locks",
+        "line_files",
+        "table_files",
+        "artifacts",
+        "run_directories",
+        "finished_runs",
+        "render",
+        "llm",
+    },
     {"environments", "functions", "teacher", "values"},
     set[str](),  # the stages: every module that is named nowhere else
     {
@@ -31,6 +45,9 @@ LAYERS = (
         "model_workers",
         "run_models",
         "scoreboard",
+        "worker_pool",
+        "metrics",
+        "shard_log",
         "distillation",
         "pair_maker",
         "training",
@@ -41,7 +58,7 @@ LAYERS = (
         "pair_card",
         "data_card",
     },
-    {"cli", "cli_options", "quickstart", "serve_command", "train_commands"},
+    {"cli", "cli_options", "quickstart", "paper", "pipeline_command", "serve_command", "submitted_jobs", "train_commands"},
 )
 STAGE_LAYER = 3
 STAGES = {"paths", "translation", "trajectories", "verification", "datasets"}
@@ -53,6 +70,8 @@ MAY_IMPORT_RAY = {
     "shard_runs",
     "model_workers",
     "scoreboard",
+    "worker_pool",
+    "metrics",
     "distillation",
     "training",
     "serving",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from magnet_ray.cli import DONE, FAILED, INTERRUPTED, USER_ERROR
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import read_manifest, read_trajectories
-from tests.cluster_support import Command, magnet, needs_proc, rows_by_id, shards_done, started, wait_until
+from tests.cluster_support import Command, frail_cluster, magnet, needs_proc, rows_by_id, shards_done, started, wait_until
 
 pytestmark = [pytest.mark.slow, needs_proc]
 
@@ -61,6 +63,30 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path, expected: dict[s
         assert victims
         assert done.returncode == DONE, done.stderr
     assert rows_by_id(run) == expected
+
+
+def test_a_killed_node_costs_only_its_unfinished_shards(tmp_path: Path, expected: dict[str, str]) -> None:
+    run = tmp_path / "run"
+    made: set[tuple[str, int]] = set()
+
+    def look() -> bool:
+        """Note which files hold the shards: one that is made again is another file."""
+        with suppress(FileNotFoundError):
+            made.update((entry.name, entry.inode()) for entry in os.scandir(run / "shards") if len(entry.name) == len("00000.parquet"))
+        return command.process.poll() is not None
+
+    with frail_cluster(3) as (address, kill_node), started(*OPTIONS, "--out", run, env={"RAY_ADDRESS": address}) as command:
+        wait_until(lambda: look() or len(made) >= 5)
+        assert len(made) < SHARDS
+        kill_node()
+        wait_until(look)
+        done = command.wait()
+    assert done.returncode == DONE, done.stderr
+    assert rows_by_id(run) == expected
+    # What the node had finished was not made again, nor was anything of the others.
+    assert len({shard for shard, _ in made}) == len(made)
+    shares = re.search(r"80 shards were made on (\d) nodes: ([\d, ]+)", done.stderr)
+    assert shares and sum(map(int, shares[2].split(", "))) == SHARDS, done.stderr
 
 
 def test_a_killed_driver_is_resumed(killed: Path, expected: dict[str, str]) -> None:

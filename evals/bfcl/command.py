@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from evals.options import Agent, CompareOut, Endpoint, Model, Out, Runs, limit_option, overrides, run_evaluation
+from evals.options import Agent, CompareOut, Endpoint, Model, Out, Runs, Serve, ServeSets, limit_option, overrides, run_evaluation
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, console, option
+from magnet_ray.places import place
 
 bfcl_app = typer.Typer(
     help="Measure a served model on BFCL-v3, scored by bfcl_eval's own checkers.", invoke_without_command=True, rich_markup_mode="rich"
@@ -19,6 +19,8 @@ bfcl_app = typer.Typer(
 def bfcl(
     context: typer.Context,
     endpoint: Endpoint = None,
+    serve: Serve = None,
+    serve_set: ServeSets = None,
     model: Model = None,
     categories: Annotated[
         list[str] | None,
@@ -29,7 +31,7 @@ def bfcl(
         str | None, option("--mode", help="fc: functions offered as tools; prompt: in the system message.", metavar="fc|prompt")
     ] = None,
     checkpoint: Annotated[
-        Path | None, option("--checkpoint", help="Directory of the model, to tell what its training saw.", metavar="DIR")
+        str | None, option("--checkpoint", help="Directory of the model, to tell what its training saw.", metavar="DIR")
     ] = None,
     out: Out = None,
     agent: Agent = None,
@@ -54,10 +56,18 @@ def bfcl(
     from evals.bfcl.job import KIND, BfclConfig, BfclJob
 
     named = tuple(name.strip() for text in categories or () for name in text.split(",") if name.strip())
+    origin = str(place(checkpoint).resolve()) if checkpoint else None
     own = overrides(
-        endpoint, model, agent, limit, categories=named or None, mode=mode, checkpoint=str(checkpoint.resolve()) if checkpoint else None
+        endpoint,
+        model,
+        agent,
+        limit,
+        categories=named or None,
+        mode=mode,
+        checkpoint=origin,
     )
-    run_evaluation((KIND, BfclConfig, BfclJob.of), out, {"file": config, "sets": sets or (), "overrides": own}, resume=resume, keys=keys)
+    given = {"file": config, "sets": sets or (), "overrides": own}
+    run_evaluation((KIND, BfclConfig, BfclJob.of), out, given, (serve, serve_set), resume=resume, keys=keys)
 
 
 @bfcl_app.command()

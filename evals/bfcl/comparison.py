@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Group
@@ -19,6 +18,7 @@ from evals.evaluation_runs import read_evaluation
 from evals.score_tables import ScoreTable, side_by_side, table_text
 from magnet_ray.atomic_files import read_json, write_atomically
 from magnet_ray.errors import RunError
+from magnet_ray.places import Place, make_directory, place
 
 SAME: Final = ("version", "mode", "categories", "limit", "seed")
 """Settings in which runs must agree to be comparable."""
@@ -71,14 +71,15 @@ class Comparison:
             ]
         )
 
-    def write(self, directory: Path) -> None:
+    def write(self, directory: Place | str) -> None:
         """Write the page, the figures and the chart.
 
         Raises:
             RunError: the disk refused.
         """
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            folder = place(directory)
+            make_directory(folder)
         except OSError as error:
             raise RunError(f"{directory} cannot be created", error.strerror, fix="choose another --out") from None
         files = {
@@ -87,22 +88,22 @@ class Comparison:
             "scores.svg": self.table.chart(),
         }
         for name, text in files.items():
-            _write(directory / name, text)
+            _write(folder / name, text)
 
     def __rich__(self) -> Group:
         return Group(self.table, Text("\n".join(self.notes)))
 
 
-def compare(runs: Sequence[Path]) -> Comparison:
+def compare(runs: Sequence[Place | str]) -> Comparison:
     """Finished runs side by side, in the order given.
 
     Raises:
         RunError: one of them is missing, unfinished or another kind of run.
     """
     manifests = tuple(read_evaluation(run, KIND) for run in runs)
-    tables = [ScoreTable.from_json(read_json(run / "scores.json")) for run in runs]
+    tables = [ScoreTable.from_json(read_json(place(run) / "scores.json")) for run in runs]
     return Comparison(table=side_by_side(tables), manifests=manifests)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Place, text: str) -> None:
     write_atomically(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from magnet_ray.atomic_files import read_json
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import MANIFEST_FILE
+from magnet_ray.places import Place, place
 
 MOST_RUNS: Final = 50
 """Runs that are looked at for one checkpoint: training on training on training."""
@@ -20,7 +20,7 @@ ADVICE: Final = {
 """What a report says."""
 
 
-def saw_benchmark(checkpoint: Path | str | None) -> bool | None:
+def saw_benchmark(checkpoint: Place | str | None) -> bool | None:
     """Whether BFCL's classes were among the sources of anything that a checkpoint was trained on; None where it cannot be told.
 
     Only runs of ours are looked through: what a base from elsewhere was trained on is not counted, because nobody knows.
@@ -28,16 +28,16 @@ def saw_benchmark(checkpoint: Path | str | None) -> bool | None:
     Args:
         checkpoint: the directory of a model, inside a run of `magnet train` or elsewhere; None: none is known.
     """
-    run = _training_run(Path(checkpoint)) if checkpoint is not None else None
+    run = _training_run(place(checkpoint)) if checkpoint is not None else None
     if run is None:
         return None
     answers = list(_answers(run))
     return True if True in answers else None if None in answers else False
 
 
-def _answers(run: Path) -> Iterator[bool | None]:
+def _answers(run: Place) -> Iterator[bool | None]:
     """What is known of each run that a training run rests on."""
-    waiting, seen = [run], set[Path]()
+    waiting, seen = [run], set[Place]()
     while waiting and len(seen) < MOST_RUNS:
         path = waiting.pop()
         if path in seen:
@@ -51,12 +51,12 @@ def _answers(run: Path) -> Iterator[bool | None]:
         if "benchmark_environments" in manifest:
             yield bool(manifest["benchmark_environments"])
         else:
-            waiting += [Path(data) for data in config.get("data", ())]
-            base = _training_run(Path(str(config.get("model", ""))))
+            waiting += [place(data) for data in config.get("data", ())]
+            base = _training_run(place(str(config.get("model", ""))))
             waiting += [base] if base is not None else []
 
 
-def _training_run(checkpoint: Path) -> Path | None:
+def _training_run(checkpoint: Place) -> Place | None:
     """The training run that a checkpoint lies in."""
     for directory in (checkpoint, checkpoint.parent):
         if (manifest := _manifest(directory)) is not None and "data" in manifest.get("config", {}):
@@ -64,7 +64,7 @@ def _training_run(checkpoint: Path) -> Path | None:
     return None
 
 
-def _manifest(directory: Path) -> dict[str, Any] | None:
+def _manifest(directory: Place) -> dict[str, Any] | None:
     try:
         return read_json(directory / MANIFEST_FILE)
     except RunError:

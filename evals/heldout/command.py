@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from evals.options import Agent, CompareOut, Endpoint, Model, Out, Runs, limit_option, overrides, run_evaluation, show_side_by_side
+from evals.options import (
+    Agent,
+    CompareOut,
+    Endpoint,
+    Model,
+    Out,
+    Runs,
+    Serve,
+    ServeSets,
+    limit_option,
+    overrides,
+    run_evaluation,
+    show_side_by_side,
+)
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets, option
 
 heldout_app = typer.Typer(
@@ -19,9 +31,11 @@ heldout_app = typer.Typer(
 def heldout(
     context: typer.Context,
     endpoint: Endpoint = None,
+    serve: Serve = None,
+    serve_set: ServeSets = None,
     model: Model = None,
-    run: Annotated[Path | None, option("--run", help="A finished run of magnet synthesize to take rows of.", metavar="DIR")] = None,
-    trained: Annotated[Path | None, option("--trained", help="A finished run of magnet train: its held-out rows.", metavar="DIR")] = None,
+    run: Annotated[str | None, option("--run", help="A finished run of magnet synthesize to take rows of.", metavar="DIR")] = None,
+    trained: Annotated[str | None, option("--trained", help="A finished run of magnet train: its held-out rows.", metavar="DIR")] = None,
     out: Out = None,
     limit: Annotated[int | None, limit_option("Most conversations of each category.")] = None,
     agent: Agent = None,
@@ -34,6 +48,7 @@ def heldout(
 
     \b
     magnet eval heldout --endpoint http://localhost:8000/v1 --trained runs/sft --out runs/heldout
+    magnet eval heldout --serve runs/sft/model --trained runs/sft --out runs/heldout
     magnet eval heldout --endpoint http://localhost:8000/v1 --run runs/b --limit 20 --out runs/heldout
     magnet eval heldout compare runs/heldout-base runs/heldout-sft
     """
@@ -42,9 +57,9 @@ def heldout(
     from evals.heldout.conversations import HeldOutConfig
     from evals.heldout.job import KIND, HeldOutJob
 
-    own = overrides(endpoint, model, agent, limit, run=run and str(run), trained=trained and str(trained))
+    own = overrides(endpoint, model, agent, limit, run=run, trained=trained)
     given = {"file": config, "sets": sets or (), "overrides": own}
-    run_evaluation((KIND, HeldOutConfig, HeldOutJob.of), out, given, resume=resume, keys=keys)
+    run_evaluation((KIND, HeldOutConfig, HeldOutJob.of), out, given, (serve, serve_set), resume=resume, keys=keys)
 
 
 @heldout_app.command()

@@ -10,7 +10,6 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -22,6 +21,7 @@ from magnet_ray.environments.opening import environment_opener
 from magnet_ray.errors import ConfigError, RunError
 from magnet_ray.finished_runs import MANIFEST_FILE, read_manifest, read_trajectories
 from magnet_ray.functions.pool import load_pool
+from magnet_ray.places import Place, place
 from magnet_ray.rollouts.rollout import World
 from magnet_ray.training.held_out import Split, synthesised_runs
 from magnet_ray.types import Category, Trajectory, content_id
@@ -79,8 +79,8 @@ def choose_conversations(config: HeldOutConfig) -> Conversations:
         (number, row) for number, run in enumerate(runs) for row in read_trajectories(run) if all(split.holds_out(row) for split in splits)
     ]
     if not found:
-        place = config.trained or config.run
-        raise RunError(f"nothing is held out: no row of {', '.join(map(str, runs))} is unseen by {place}", fix="name another --run")
+        by = config.trained or config.run
+        raise RunError(f"nothing is held out: no row of {', '.join(map(str, runs))} is unseen by {by}", fix="name another --run")
     opener = environment_opener(config.isolation.call_seconds, config.isolation.memory_mb)
     chosen = _stratified(found, config.limit, config.seed)
     return Conversations(
@@ -91,23 +91,23 @@ def choose_conversations(config: HeldOutConfig) -> Conversations:
     )
 
 
-def splits_of(trained: Path) -> list[Split]:
+def splits_of(trained: Place) -> list[Split]:
     """What a training run held out, and what the runs held out whose models it and they began with.
 
     Raises:
         RunError: it is no finished training run.
     """
     splits = []
-    run: Path | None = trained
+    run: Place | None = trained
     while run is not None:
         manifest = _training_manifest(run)
         splits.append(Split.from_json(manifest["held_out"]))
-        began_with = Path(manifest["config"]["model"])
+        began_with = place(manifest["config"]["model"])
         run = began_with.parent if (began_with.parent / MANIFEST_FILE).exists() else None
     return splits
 
 
-def _unseen(config: HeldOutConfig) -> tuple[list[Split], tuple[Path, ...]]:
+def _unseen(config: HeldOutConfig) -> tuple[list[Split], tuple[Place, ...]]:
     """What was held out, and the runs to take rows of."""
     if config.trained is None:
         if config.run is None:
@@ -115,15 +115,15 @@ def _unseen(config: HeldOutConfig) -> tuple[list[Split], tuple[Path, ...]]:
         splits: list[Split] = []
         runs: Sequence[str] = (config.run,)
     else:
-        splits = splits_of(Path(config.trained))
-        runs = (config.run,) if config.run else tuple(_training_manifest(Path(config.trained))["config"]["data"])
+        splits = splits_of(place(config.trained))
+        runs = (config.run,) if config.run else tuple(_training_manifest(place(config.trained))["config"]["data"])
     for run in runs:
         if (kind := read_manifest(run).kind) not in {"synthesize", "distill"}:
             raise RunError(f"{run} holds no conversations", f"a run of magnet {kind}", fix="name a run made by magnet synthesize")
     return splits, synthesised_runs(runs)
 
 
-def _training_manifest(run: Path) -> dict[str, Any]:
+def _training_manifest(run: Place) -> dict[str, Any]:
     if not (run / MANIFEST_FILE).exists():
         raise RunError(f"{run} holds no finished training run", expected=MANIFEST_FILE, fix="name a run made by magnet train")
     manifest = read_json(run / MANIFEST_FILE)

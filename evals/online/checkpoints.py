@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 from magnet_ray.atomic_files import read_json
 from magnet_ray.errors import RunError
 from magnet_ray.finished_runs import MANIFEST_FILE
+from magnet_ray.places import Place, matching
 
 TRAININGS: Final = frozenset({"sft", "mdpo"})
 """Kinds of runs that make checkpoints."""
@@ -27,9 +27,9 @@ class Checkpoint:
 
     name: str
     """Name of the run: its directory, below the one that is watched."""
-    run: Path
+    run: Place
     """Directory of the run."""
-    model: Path
+    model: Place
     """Directory of the model."""
     weights: str
     """Hexadecimal SHA-256 over the hashes of its weight files, in the order of their names."""
@@ -41,22 +41,19 @@ class Checkpoint:
     """When it was finished (ISO 8601, UTC)."""
 
 
-def find_checkpoints(directory: Path) -> list[Checkpoint]:
+def find_checkpoints(directory: Place) -> list[Checkpoint]:
     """The checkpoints below a directory, the first finished first. Runs that are still being made, and other things, are passed over.
 
     Raises:
         RunError: the directory cannot be read.
     """
-    try:
-        manifests = sorted(directory.glob(f"*/{MANIFEST_FILE}"))
-    except OSError as error:
-        raise RunError(f"{directory} cannot be read", error.strerror or str(error)) from None
+    manifests = matching(directory, f"*/{MANIFEST_FILE}")
     # A name that begins with a dot is one under which something is still being put together.
     found = [_checkpoint(file.parent) for file in manifests if not file.parent.name.startswith(".")]
     return sorted((each for each in found if each is not None), key=lambda each: (each.finished, each.name))
 
 
-def _checkpoint(run: Path) -> Checkpoint | None:
+def _checkpoint(run: Place) -> Checkpoint | None:
     """The checkpoint of a run; None when it holds none."""
     try:
         manifest = read_json(run / MANIFEST_FILE)

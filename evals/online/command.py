@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,10 +20,10 @@ online_app = typer.Typer(
 
 @online_app.callback()
 def online(
-    watch: Annotated[Path | None, option("--watch", help="Directory below which training runs are finished.", metavar="DIR")] = None,
+    watch: Annotated[str | None, option("--watch", help="Directory below which training runs are finished.", metavar="DIR")] = None,
     out: Out = None,
-    run: Annotated[Path | None, option("--run", help="A finished run of magnet synthesize to take rows of.", metavar="DIR")] = None,
-    trained: Annotated[Path | None, option("--trained", help="The training run whose held-out rows all are asked.", metavar="DIR")] = None,
+    run: Annotated[str | None, option("--run", help="A finished run of magnet synthesize to take rows of.", metavar="DIR")] = None,
+    trained: Annotated[str | None, option("--trained", help="The training run whose held-out rows all are asked.", metavar="DIR")] = None,
     limit: Annotated[int | None, limit_option("Most conversations of each category.")] = None,
     checkpoints: Annotated[int | None, option("--checkpoints", help="End after so many, known ones included.", metavar="N")] = None,
     config: ConfigFile = None,
@@ -46,9 +45,9 @@ def online(
         print_keys(describe_section(OnlineConfig))
         return
     own = {
-        "watch": watch and str(watch),
-        "heldout.run": run and str(run),
-        "heldout.trained": trained and str(trained),
+        "watch": watch,
+        "heldout.run": run,
+        "heldout.trained": trained,
         "heldout.limit": limit,
         "checkpoints": checkpoints,
     }

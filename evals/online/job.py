@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from evals.online.checkpoints import Checkpoint
 from evals.online.leaderboard import Leaderboard
 from evals.online.loop import Watch, follow
 from magnet_ray.errors import ConfigError, UserError
+from magnet_ray.places import Place, place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import interrupted_by_sigterm
 from magnet_ray.sections import Section
@@ -46,7 +46,7 @@ class HeldOutEvaluation:
         """`model`: name that the endpoint knows."""
         self._config, self._model = config, model
 
-    def __call__(self, checkpoint: Checkpoint, url: str, out: Path, *, resume: bool) -> None:
+    def __call__(self, checkpoint: Checkpoint, url: str, out: Place | str, *, resume: bool) -> None:
         """Make the evaluation run `out`, or go on with it."""
         config = self._config
         trained = config.trained or (None if config.run else str(checkpoint.run))
@@ -54,7 +54,7 @@ class HeldOutEvaluation:
         evaluate(KIND, config.model_copy(update={"model": model, "trained": trained}), out, HeldOutJob.of, resume=resume)
 
 
-def run_online(config: OnlineConfig, out: Path) -> Leaderboard:
+def run_online(config: OnlineConfig, out: Place | str) -> Leaderboard:
     """Serve and evaluate checkpoints until the watch ends; Ctrl-C and SIGTERM end it too.
 
     Raises:
@@ -68,8 +68,8 @@ def run_online(config: OnlineConfig, out: Path) -> Leaderboard:
     except ImportError as error:
         raise UserError(f"serving needs {error.name}", fix="pip install 'magnet-ray[serve]'") from None
     watch = Watch(
-        directory=Path(config.watch),
-        out=out,
+        directory=place(config.watch),
+        out=place(out),
         poll_seconds=config.poll_seconds,
         checkpoints=config.checkpoints,
         idle_seconds=config.idle_seconds,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -13,6 +12,8 @@ import pyarrow.parquet as pq
 from evals.score_tables import ScoreTable, side_by_side
 from magnet_ray.atomic_files import write_atomically, write_table
 from magnet_ray.errors import RunError
+from magnet_ray.places import Place
+from magnet_ray.table_files import whole_file
 from magnet_ray.types import parsed
 
 TABLE_FILE, CARD_FILE, CHART_FILE = "leaderboard.parquet", "README.md", "leaderboard.svg"
@@ -64,7 +65,7 @@ SCHEMA: Final = pa.schema([pa.field(each.name, _TYPES[str(each.type)], nullable=
 class Leaderboard:
     """The leaderboard in a directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Place) -> None:
         self._directory = directory
 
     def entries(self) -> list[Entry]:
@@ -77,7 +78,7 @@ class Leaderboard:
         if not file.exists():
             return []
         try:
-            rows = pq.read_table(file, schema=SCHEMA).to_pylist()
+            rows = pq.read_table(whole_file(file), schema=SCHEMA).to_pylist()
         except (OSError, pa.ArrowException) as error:
             raise RunError(
                 f"{file} cannot be read", str(error).splitlines()[0], fix="remove it to evaluate all checkpoints again"
@@ -130,5 +131,5 @@ def card(entries: Sequence[Entry]) -> str:
     return "\n".join([*lines, "", "## All figures", "", joined(entries[-CHARTED:]).markdown()])
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Place, text: str) -> None:
     write_atomically(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))

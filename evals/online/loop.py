@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, Protocol
 
 from evals.comparison import SCORES_FILE
@@ -20,9 +19,11 @@ from evals.evaluation_runs import read_transcripts
 from evals.online.checkpoints import Checkpoint, find_checkpoints
 from evals.online.leaderboard import Entry, Leaderboard
 from evals.score_tables import ScoreTable
-from magnet_ray.atomic_files import read_json, take_lock, write_atomically
+from magnet_ray.atomic_files import read_json, write_atomically
 from magnet_ray.errors import ConfigError, JobFailed, UserError
 from magnet_ray.finished_runs import MANIFEST_FILE
+from magnet_ray.locks import take_lock
+from magnet_ray.places import Place, make_directory
 from magnet_ray.progress import Progress
 from magnet_ray.types import compact, content_id
 
@@ -49,7 +50,7 @@ class Deployer(Protocol):
 class Evaluate(Protocol):
     """Evaluates whatever an endpoint serves."""
 
-    def __call__(self, checkpoint: Checkpoint, url: str, out: Path, *, resume: bool) -> None:
+    def __call__(self, checkpoint: Checkpoint, url: str, out: Place, *, resume: bool) -> None:
         """Make the evaluation run `out`, or go on with it.
 
         Raises:
@@ -61,9 +62,9 @@ class Evaluate(Protocol):
 class Watch:
     """What is watched and until when."""
 
-    directory: Path
+    directory: Place
     """Directory below which training runs are finished."""
-    out: Path
+    out: Place
     """Directory of the leaderboard."""
     poll_seconds: float = 5.0
     """Time between two looks."""
@@ -83,7 +84,7 @@ def follow(
     """
     if not watch.directory.is_dir():
         raise ConfigError(f"{watch.directory} is not a directory", fix="name the directory that training runs are written to")
-    watch.out.mkdir(parents=True, exist_ok=True)
+    make_directory(watch.out)
     lock = take_lock(watch.out / "lock")
     board, idle_since = Leaderboard(watch.out), time.monotonic()
     try:
@@ -101,7 +102,7 @@ def follow(
     return board
 
 
-def passed_over(out: Path) -> list[dict[str, str]]:
+def passed_over(out: Place) -> list[dict[str, str]]:
     """The checkpoints that could not be evaluated: `weights`, `name`, `reason`."""
     file = out / FAILURES_FILE
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
@@ -132,7 +133,7 @@ def _news(watch: Watch, board: Leaderboard) -> Sequence[Checkpoint]:
     return list(first.values())
 
 
-def _take_in(checkpoint: Checkpoint, out: Path, board: Leaderboard, means: _Means) -> None:
+def _take_in(checkpoint: Checkpoint, out: Place, board: Leaderboard, means: _Means) -> None:
     """Deploy, evaluate and enter one checkpoint, or note why not."""
     means.progress.say(f"{checkpoint.name} ({checkpoint.weights[:12]}): deploying")
     began = time.monotonic()
@@ -151,7 +152,7 @@ def _take_in(checkpoint: Checkpoint, out: Path, board: Leaderboard, means: _Mean
     means.progress.say(f"{checkpoint.name}: {100 * entry.score:.1f} % of {entry.tasks} conversations right")
 
 
-def _entry(checkpoint: Checkpoint, run: Path, deploy_seconds: float) -> Entry:
+def _entry(checkpoint: Checkpoint, run: Place, deploy_seconds: float) -> Entry:
     manifest, table = read_json(run / MANIFEST_FILE), ScoreTable.from_json(read_json(run / SCORES_FILE))
     score = table.score(SCORE)
     if score is None:
@@ -174,7 +175,7 @@ def _entry(checkpoint: Checkpoint, run: Path, deploy_seconds: float) -> Entry:
     )
 
 
-def _note(out: Path, checkpoint: Checkpoint, reason: str) -> None:
+def _note(out: Place, checkpoint: Checkpoint, reason: str) -> None:
     noted = [*passed_over(out), {"weights": checkpoint.weights, "name": checkpoint.name, "reason": reason}]
     text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in noted)
     write_atomically(out / FAILURES_FILE, lambda temporary: temporary.write_text(text, encoding="utf-8"))

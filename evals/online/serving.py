@@ -15,7 +15,6 @@ from typing import Any, Final, Self
 from ray import serve
 
 from evals.online.checkpoints import Checkpoint
-from magnet_ray.config import RayConfig
 from magnet_ray.errors import JobFailed
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
@@ -33,7 +32,7 @@ class ServeDeployer:
     def __init__(self, config: ServeConfig, progress: Progress) -> None:
         """`config`: how to serve; its model is replaced by each checkpoint's, its name stays."""
         self._config, self._progress = config, progress
-        self._cluster = cluster(RayConfig(address=config.ray.address, num_cpus=config.ray.num_cpus), progress)
+        self._cluster = cluster(config.ray, progress)
         self._ours = False
 
     @property

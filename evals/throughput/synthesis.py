@@ -64,10 +64,10 @@ def ray_ratio(paths: int = 10_000, repeats: int = 3, cpus: int = 2) -> None:
     ratios, whole, limits = [], [], []
     for _ in range(repeats):
         plain = _timed(lambda directory: _plain_loop(_config(paths, {}), directory))
-        inner, outer = _ray_job(paths, cpus)
+        inner, outer = job_seconds(paths, cpus)
         ratios.append(plain / inner)
         whole.append(plain / outer)
-        limits.append(cpus * _alone(paths // 4, 1) / _alone(paths // 4, cpus))
+        limits.append(cpus * loop_seconds(paths // 4, 1) / loop_seconds(paths // 4, cpus))
     rows = [
         (f"plain loop / Ray job on {cpus} CPUs", f"{statistics.median(ratios):.2f}", _spread(ratios)),
         ("the same with interpreter and Ray started anew", f"{statistics.median(whole):.2f}", _spread(whole)),
@@ -163,7 +163,7 @@ print(time.perf_counter() - began)
 """
 
 
-def _alone(paths: int, processes: int) -> float:
+def loop_seconds(paths: int, processes: int) -> float:
     """Seconds that a plain loop over so many paths takes while others of its kind run beside it."""
     command = [sys.executable, "-c", _LOOP, str(paths)]
     running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
@@ -200,7 +200,7 @@ def _command(paths: int, cpus: int, out: Path) -> list[str]:
     return [sys.executable, "-c", _JOB, str(paths), str(cpus), str(out)]
 
 
-def _ray_job(paths: int, cpus: int) -> tuple[float, float]:
+def job_seconds(paths: int, cpus: int) -> tuple[float, float]:
     """Seconds of the job in a started cluster, and of the whole process."""
     with tempfile.TemporaryDirectory() as directory:
         began = time.perf_counter()

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from evals.options import Agent, CompareOut, Endpoint, Model, Out, Runs, limit_option, overrides, run_evaluation, show_side_by_side
+from evals.options import (
+    Agent,
+    CompareOut,
+    Endpoint,
+    Model,
+    Out,
+    Runs,
+    Serve,
+    ServeSets,
+    limit_option,
+    overrides,
+    run_evaluation,
+    show_side_by_side,
+)
 from magnet_ray.cli_options import ConfigFile, Keys, Resume, Sets
 
 toolquery_app = typer.Typer(
@@ -20,6 +33,8 @@ toolquery_app = typer.Typer(
 def toolquery(
     context: typer.Context,
     endpoint: Endpoint = None,
+    serve: Serve = None,
+    serve_set: ServeSets = None,
     model: Model = None,
     out: Out = None,
     limit: Annotated[int | None, limit_option("Most tasks of each domain.")] = None,
@@ -41,7 +56,7 @@ def toolquery(
     from evals.toolquery.job import KIND, ToolQueryConfig, ToolQueryJob
 
     given = {"file": config, "sets": sets or (), "overrides": overrides(endpoint, model, agent, limit)}
-    run_evaluation((KIND, ToolQueryConfig, ToolQueryJob.of), out, given, resume=resume, keys=keys)
+    run_evaluation((KIND, ToolQueryConfig, ToolQueryJob.of), out, given, (serve, serve_set), resume=resume, keys=keys)
 
 
 @toolquery_app.command()

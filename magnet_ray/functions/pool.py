@@ -7,20 +7,22 @@ sources give the same pool and the same fingerprint. A saved pool is complete ex
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import jsonschema_rs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from magnet_ray.atomic_files import write_atomically, write_json
 from magnet_ray.errors import RunError, SourceError
 from magnet_ray.functions.sources import load_source
+from magnet_ray.places import Place, entries, make_directory, place, reason, storage_errors
+from magnet_ray.table_files import whole_file
 from magnet_ray.types import Effect, Failure, FailureReason, FunctionSpec, content_id, parsed
 
 LEGAL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -218,30 +220,29 @@ def _shown(steps: list[str]) -> list[str]:
 # --- directories -------------------------------------------------------------------------------------------
 
 
-def save_pool(pool: FunctionPool, directory: Path | str) -> None:
+def save_pool(pool: FunctionPool, directory: Place | str) -> None:
     """Write `pool` into `directory`: specs.parquet, failures.parquet, then pool.json as the sign that it is complete.
 
     Raises:
         RunError: the directory cannot be written, or holds something that is no pool.
     """
-    folder = Path(directory)
-    if folder.is_dir() and any(folder.iterdir()) and not {"pool.json", "specs.parquet"} & {entry.name for entry in folder.iterdir()}:
+    folder = place(directory)
+    names = entries(folder)
+    if names and not {"pool.json", "specs.parquet"} & names:
         raise RunError("the folder holds other files", str(folder), "an empty folder, a new one, or an earlier pool")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_directory(folder)
         (folder / "pool.json").unlink(missing_ok=True)
         rows = [{name: str(getattr(spec, name)) for name in _SPEC_FIELDS} for spec in pool.specs]
-        pq.write_table(pa.Table.from_pylist(rows, schema=SPEC_SCHEMA), folder / "specs.parquet")
+        write_atomically(folder / "specs.parquet", partial(pq.write_table, pa.Table.from_pylist(rows, schema=SPEC_SCHEMA)))
         failed = [
             {name: value if isinstance(value := getattr(failure, name), int) else str(value) for name in _FAILURE_FIELDS}
             for failure in pool.failures
         ]
-        pq.write_table(pa.Table.from_pylist(failed, schema=FAILURE_SCHEMA), folder / "failures.parquet")
-        partial = folder / "pool.json.partial"
-        partial.write_text(json.dumps(_summary(pool), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, folder / "pool.json")
-    except OSError as error:
-        raise RunError("the pool cannot be written", str(folder), "a folder that can be written", error.strerror or "") from None
+        write_atomically(folder / "failures.parquet", partial(pq.write_table, pa.Table.from_pylist(failed, schema=FAILURE_SCHEMA)))
+        write_json(folder / "pool.json", _summary(pool))
+    except storage_errors() as error:
+        raise RunError("the pool cannot be written", str(folder), "a folder that can be written", reason(error)) from None
 
 
 def _summary(pool: FunctionPool) -> dict[str, Any]:
@@ -257,18 +258,19 @@ def _summary(pool: FunctionPool) -> dict[str, Any]:
     }
 
 
-def load_pool(directory: Path | str) -> FunctionPool:
+def load_pool(directory: Place | str) -> FunctionPool:
     """The pool that `save_pool` wrote.
 
     Raises:
         RunError: no pool there, an unfinished one, or one that was changed or made by another format.
     """
-    folder = Path(directory)
+    folder = place(directory)
     fix = "build it with: magnet pool build --source … --out DIR"
-    if not folder.is_dir():
+    names = entries(folder)
+    if not names and not folder.is_dir():
         raise RunError("no such pool folder", str(folder), fix=fix)
-    if not (folder / "pool.json").is_file():
-        unfinished = (folder / "specs.parquet").exists()
+    if "pool.json" not in names:
+        unfinished = "specs.parquet" in names
         raise RunError("the pool is unfinished" if unfinished else "the folder holds no pool", str(folder), "a folder with pool.json", fix)
     try:
         summary = json.loads((folder / "pool.json").read_text(encoding="utf-8"))
@@ -282,10 +284,10 @@ def load_pool(directory: Path | str) -> FunctionPool:
     return pool
 
 
-def _read_tables(folder: Path, sources: tuple[str, ...]) -> FunctionPool:
+def _read_tables(folder: Place, sources: tuple[str, ...]) -> FunctionPool:
     try:
-        rows = pq.read_table(folder / "specs.parquet", schema=SPEC_SCHEMA).to_pylist()
-        failed = pq.read_table(folder / "failures.parquet", schema=FAILURE_SCHEMA).to_pylist()
+        rows = pq.read_table(whole_file(folder / "specs.parquet"), schema=SPEC_SCHEMA).to_pylist()
+        failed = pq.read_table(whole_file(folder / "failures.parquet"), schema=FAILURE_SCHEMA).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise RunError("the pool's tables cannot be read", str(folder), fix=str(error).splitlines()[0]) from None
     specs = tuple(FunctionSpec(**{**row, "effect": Effect(row["effect"])}) for row in rows)

@@ -2,23 +2,22 @@
 
 An answer is found by its request's identity: the key (record, role, step, attempt) and everything that shapes the
 answer, so identical prompts of different records stay different samples. A directory holds append-only segments
-`<bucket>-<unique>.jsonl`; a process writes only to its own, one `write` for each line, so that a kill costs at most
-the line being written. Damaged lines are passed over. An identity that stands twice: the first, in the order of the
-segments' names. Only the answers of open buckets are in memory.
+`<bucket>-<unique>.jsonl`; a process writes only to its own. A kill costs at most the line being written, on an object
+store the answers of the last ten seconds: see `line_files`. Damaged lines are passed over. An identity that stands
+twice: the first, in the order of the segments' names. Only the answers of open buckets are in memory.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Self
-from uuid import uuid4
 
 import orjson
 
 from magnet_ray.errors import RunError
+from magnet_ray.line_files import ENDING, LineFile
 from magnet_ray.llm.base import ChatAnswer, RequestKey, ToolCall, Usage
+from magnet_ray.places import Place, make_directory, matching, reason, storage_errors
 from magnet_ray.types import JsonValue
 
 
@@ -27,21 +26,21 @@ class ResponseCache:
 
     __slots__ = ("_answers", "_directory", "_segments")
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Place) -> None:
         """
         Raises:
             RunError: the directory cannot be made.
         """
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            make_directory(directory)
         except OSError as error:
             raise _unwritable(directory, error) from None
         self._directory = directory
         self._answers: dict[str, dict[bytes, ChatAnswer]] = {}
-        self._segments: dict[str, int] = {}
+        self._segments: dict[str, LineFile] = {}
 
     @classmethod
-    def open(cls, directory: Path, buckets: Iterable[str] = ()) -> Self:
+    def open(cls, directory: Place, buckets: Iterable[str] = ()) -> Self:
         """A cache with `buckets` read from `directory`, which is made if it is missing."""
         cache = cls(directory)
         for bucket in buckets:
@@ -52,15 +51,22 @@ class ResponseCache:
         """Read a bucket's segments, unless it is open. A bucket's name holds letters, digits, `_` and `.`."""
         if bucket not in self._answers:
             answers: dict[bytes, ChatAnswer] = {}
-            for segment in sorted(self._directory.glob(f"{bucket}-*.jsonl")):
+            for segment in matching(self._directory, f"{bucket}-*{ENDING}"):
                 _read_segment(segment, answers)
             self._answers[bucket] = answers
 
     def close_bucket(self, bucket: str) -> None:
-        """Forget a bucket's answers; they stay on the disk."""
+        """Forget a bucket's answers; they stay on the disk.
+
+        Raises:
+            RunError: the last ones cannot be written.
+        """
         self._answers.pop(bucket, None)
-        if (descriptor := self._segments.pop(bucket, None)) is not None:
-            os.close(descriptor)
+        if (segment := self._segments.pop(bucket, None)) is not None:
+            try:
+                segment.close()
+            except storage_errors() as error:
+                raise _unwritable(self._directory, error) from None
 
     def close(self) -> None:
         """Close every bucket."""
@@ -82,26 +88,23 @@ class ResponseCache:
         self.open_bucket(bucket)
         line = orjson.dumps({"id": identity.hex(), "key": str(key), **_values(answer)}, option=orjson.OPT_APPEND_NEWLINE)
         try:
-            descriptor = self._segments.get(bucket)
-            if descriptor is None:
-                file = self._directory / f"{bucket}-{uuid4().hex}.jsonl"
-                descriptor = self._segments[bucket] = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            if os.write(descriptor, line) != len(line):
-                raise OSError("no space left for a whole line")
-        except OSError as error:
+            if bucket not in self._segments:
+                self._segments[bucket] = LineFile(self._directory, f"{bucket}-")
+            self._segments[bucket].add(line)
+        except storage_errors() as error:
             raise _unwritable(self._directory, error) from None
         self._answers[bucket].setdefault(identity, answer)
 
 
-def _unwritable(directory: Path, error: OSError) -> RunError:
-    return RunError(f"responses cannot be written to {directory}", error.strerror or str(error), fix="free some space or set teacher.cache")
+def _unwritable(directory: Place, error: Exception) -> RunError:
+    return RunError(f"responses cannot be written to {directory}", reason(error), fix="free some space or set teacher.cache")
 
 
-def _read_segment(segment: Path, answers: dict[bytes, ChatAnswer]) -> None:
+def _read_segment(segment: Place, answers: dict[bytes, ChatAnswer]) -> None:
     try:
         lines = segment.read_bytes().split(b"\n")
-    except OSError as error:
-        raise RunError(f"{segment} cannot be read", error.strerror or str(error), fix="remove it to ask again") from None
+    except storage_errors() as error:
+        raise RunError(f"{segment} cannot be read", reason(error), fix="remove it to ask again") from None
     for line in lines:
         # Torn by a kill, or damaged: the request is asked again.
         if (found := _read_line(line)) is not None:

@@ -16,6 +16,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.errors import ModelError, Rejected, boundary
 from magnet_ray.render.base import Message, Rendered, RenderedPair, Tokenizer, Tools
 from magnet_ray.render.conversation import Conversation, take_conversation
@@ -186,7 +187,7 @@ def load_renderer(model: Path | str) -> Renderer:
     except ImportError:
         raise ModelError("rendering needs transformers", fix="pip install 'magnet-ray[train]'") from None
     try:
-        tokenizer: Tokenizer = transformers.AutoTokenizer.from_pretrained(str(model))
+        tokenizer: Tokenizer = transformers.AutoTokenizer.from_pretrained(fetched(model, weights=False))
     except (OSError, ValueError) as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(f"{model} has no tokenizer that transformers can load", first) from None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from magnet_ray.errors import ModelError
+from magnet_ray.places import place, storage_errors
 
 ADAPTER: Final = "adapter_config.json"
 CONFIG: Final = "config.json"
@@ -20,14 +20,14 @@ def adapter_of(model: str) -> Mapping[str, Any] | None:
     Raises:
         ModelError: they cannot be read, or name no base.
     """
-    file = Path(model) / ADAPTER
+    file = place(model) / ADAPTER
     if not file.is_file():
         return None
     try:
         settings: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(settings["base_model_name_or_path"], str):
             return settings
-    except (OSError, ValueError, KeyError, TypeError):
+    except storage_errors(ValueError, KeyError, TypeError):
         pass
     raise ModelError(f"the adapter {model} does not say which checkpoint it belongs to", expected=f"base_model_name_or_path in {ADAPTER}")
 
@@ -40,7 +40,7 @@ def base_of(model: str) -> str:
 
 def tokenizer_of(model: str) -> str:
     """Where a model's tokenizer lies: with it, or with the base of an adapter that has none."""
-    return model if (Path(model) / "tokenizer_config.json").exists() else base_of(model)
+    return model if (place(model) / "tokenizer_config.json").exists() else base_of(model)
 
 
 def context_length(config: Any, default: int = 4_096) -> int:
@@ -57,10 +57,10 @@ def check_model(model: str | None) -> str:
     """
     if model is None:
         raise ModelError("--model is missing", expected="a checkpoint directory, such as runs/sft/model")
-    if Path(model).is_dir():
-        if not (Path(model) / CONFIG).is_file() and adapter_of(model) is None:
+    if place(model).is_dir():
+        if not (place(model) / CONFIG).is_file() and adapter_of(model) is None:
             raise ModelError(f"{model} is no checkpoint", f"a directory without {CONFIG} or {ADAPTER}")
-        tokenizer = Path(tokenizer_of(model))
+        tokenizer = place(tokenizer_of(model))
         if tokenizer.is_dir() and not any((tokenizer / name).is_file() for name in TOKENIZER):
             # Otherwise transformers would look for it on the network, for minutes where there is none.
             raise ModelError(f"{tokenizer} has no tokenizer", expected=" or ".join(TOKENIZER))

@@ -17,7 +17,6 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.schema import ApplicationStatusOverview
 
-from magnet_ray.config import RayConfig
 from magnet_ray.errors import ConfigError, JobFailed
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
@@ -37,14 +36,13 @@ def serve_until_stopped(config: ServeConfig, progress: Progress, ready: Callable
         ConfigError, ModelError: settings or a checkpoint that cannot be used; a port that is taken.
         JobFailed: no replica becomes ready.
     """
-    where = RayConfig(address=config.ray.address, num_cpus=config.ray.num_cpus)
-    if not (where.address or os.environ.get("RAY_ADDRESS")):
+    if not (config.ray.address or os.environ.get("RAY_ADDRESS")):
         check_port(config.http)
         if config.http.haproxy:
             use_haproxy()
     check_settings(config)
     # Built within the cluster: ray.serve.llm would join any that it finds otherwise.
-    with interrupted_by_sigterm(), cluster(where, progress), deployed(application(config), config.http, progress) as url:
+    with interrupted_by_sigterm(), cluster(config.ray, progress), deployed(application(config), config.http, progress) as url:
         ready(url)
         try:
             while True:
@@ -54,8 +52,10 @@ def serve_until_stopped(config: ServeConfig, progress: Progress, ready: Callable
 
 
 @contextmanager
-def deployed(built: Application, where: HttpConfig, progress: Progress, name: str = NAME) -> Iterator[str]:
+def deployed(built: Application, where: HttpConfig, progress: Progress, name: str = NAME, route: str = "") -> Iterator[str]:
     """An application in the cluster that this process is connected to, ready; drained and gone at the end. Gives its base URL.
+
+    `route`, such as `/judge`, sets it apart from other applications of the cluster.
 
     Raises:
         JobFailed: no replica becomes ready.
@@ -67,12 +67,12 @@ def deployed(built: Application, where: HttpConfig, progress: Progress, name: st
     serve.start(proxy_location="EveryNode", http_options={"host": where.host, "port": where.port}, logging_config=QUIET)
     try:
         progress.say("starting the model")
-        target = serve.RunTarget(built, name=name, route_prefix="/", logging_config=QUIET)
+        target = serve.RunTarget(built, name=name, route_prefix=route or "/", logging_config=QUIET)
         serve.run_many([target], wait_for_applications_running=False)
         deadline = monotonic() + START_SECONDS
         _wait_until_running(name, progress, deadline)
-        _wait_until_answered(where, deadline)
-        yield f"http://{'127.0.0.1' if where.host == '0.0.0.0' else where.host}:{where.port}/v1"
+        _wait_until_answered(where, route, deadline)
+        yield f"http://{'127.0.0.1' if where.host == '0.0.0.0' else where.host}:{where.port}{route}/v1"
     finally:
         serve.delete(name)
         if alone and not serve.status().applications:
@@ -137,13 +137,13 @@ def _wait_until_running(name: str, progress: Progress, deadline: float) -> None:
         sleep(0.25)
 
 
-def _wait_until_answered(where: HttpConfig, deadline: float) -> None:
+def _wait_until_answered(where: HttpConfig, route: str, deadline: float) -> None:
     """The first request over HTTP: routes reach the proxy a little after the replicas run."""
     host = "127.0.0.1" if where.host == "0.0.0.0" else where.host
     while monotonic() < deadline:
         connection = http.client.HTTPConnection(host, where.port, timeout=30)
         try:
-            connection.request("GET", "/ready")
+            connection.request("GET", f"{route}/ready")
             if connection.getresponse().status == 200:
                 return
         except (OSError, http.client.HTTPException):

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from magnet_ray.config import JsonObject, Text
+from magnet_ray.config import ClusterConfig, JsonObject, Text
 from magnet_ray.sections import Section
 
 PARTS_OF_A_RUN: Final = frozenset({"model", "adapter"})
@@ -71,13 +71,6 @@ class VllmEngineConfig(Section):
 
     engine: JsonObject | None = Field(default=None, description="JSON object of vLLM engine arguments; they win over those we derive.")
     bundle: JsonObject | None = Field(default=None, description="JSON object of what a worker reserves; null: a GPU, or a CPU without any.")
-
-
-class ClusterConfig(Section):
-    """Where Ray runs."""
-
-    address: Text | None = Field(default=None, description="Cluster to join (`auto`, HOST:PORT); null: start one here.")
-    num_cpus: Annotated[int, Field(ge=1, le=4_096)] | None = Field(default=None, description="CPUs of a cluster started here; null: all.")
 
 
 class ServeConfig(Section):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from transformers import GenerationConfig as CheckpointGeneration
 
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.errors import MagnetError, Rejected
 from magnet_ray.render.renderer import Renderer, load_renderer
 from magnet_ray.serving.api_errors import ApiError, invalid, unavailable
@@ -182,7 +183,7 @@ class TransformersEngine:
 def _default_sampling(model: str) -> Sampling:
     """What the checkpoint recommends, as vLLM takes it too; else OpenAI's defaults."""
     try:
-        found = CheckpointGeneration.from_pretrained(model)
+        found = CheckpointGeneration.from_pretrained(fetched(model, weights=False))
     except (OSError, ValueError):
         return Sampling(temperature=1.0)
     return Sampling(temperature=1.0 if found.temperature is None else float(found.temperature), top_p=float(found.top_p or 1.0))

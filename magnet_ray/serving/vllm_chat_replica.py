@@ -6,7 +6,7 @@ Only replicas, and the process that deploys them, import this module: it needs v
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 from ray.llm._internal.serve.core.configs.llm_config import DiskMultiplexConfig
@@ -15,6 +15,7 @@ from ray.serve.llm.openai_api_models import ChatCompletionRequest
 from vllm.exceptions import VLLMClientError
 
 from magnet_ray.atomic_files import write_atomically
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.serving.api_errors import ApiError, invalid
 from magnet_ray.serving.chat_requests import IncomingChat, parse_chat
 from magnet_ray.serving.engine import Piece
@@ -33,8 +34,8 @@ class VllmChatReplica(LLMServer):
         write_atomically(template_file(template), lambda file: file.write_text(template, encoding="utf-8"))
         start: Any = super().start
         await start()
-        if adapter := self._settings.adapter:
-            engine: Any = self.engine
+        if self._settings.adapter:
+            engine, adapter = cast(Any, self.engine), fetched(self._settings.adapter)
             await engine.resolve_lora(
                 DiskMultiplexConfig(model_id=self._settings.served, local_path=adapter, max_total_tokens=None, lora_assigned_int_id=1)
             )

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from ray.serve import Application
 
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.errors import ConfigError
+from magnet_ray.places import place
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.serving.app import MODEL, QUIET, STARTS, scaling
 from magnet_ray.serving.call_openings import call_opening
@@ -76,12 +78,12 @@ def read_checkpoint(config: ServeConfig) -> Checkpoint:
     adapter, base = adapter_of(model), base_of(model)
     renderer = load_renderer(tokenizer_of(model))
     template, abilities = renderer.template, renderer.template.abilities
-    longest = context_length(import_module("transformers").AutoConfig.from_pretrained(base))
+    longest = context_length(import_module("transformers").AutoConfig.from_pretrained(fetched(base, weights=False)))
     if config.context_length is not None and config.context_length > longest:
         raise ConfigError("context_length", config.context_length, f"at most {longest}, which the checkpoint's positions reach")
     return Checkpoint(
         base=base,
-        adapter=str(Path(model).absolute()) if adapter is not None else None,
+        adapter=str(place(model).absolute()) if adapter is not None else None,
         rank=int(adapter.get("r", 16)) if adapter is not None else 0,
         template=template.text,
         reading=Reading(

@@ -14,14 +14,16 @@ from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from transformers.utils import logging as transformers_logging
 
+from magnet_ray.checkpoint_places import fetched, is_checkpoint, whole_directory
 from magnet_ray.errors import ModelError, RunError
+from magnet_ray.places import Place, place
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.models import ADAPTER_FILE, first_line, load_checkpoint, readable, stop_at
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
-def merge_adapter(adapter: Path, directory: Path, *, base: str | None = None) -> None:
+def merge_adapter(adapter: Place | str, directory: Place | str, *, base: str | None = None) -> None:
     """Write the checkpoint that a base and its adapter make together, tokenizer included, in the base's type; whole or not at all.
 
     Args:
@@ -33,18 +35,19 @@ def merge_adapter(adapter: Path, directory: Path, *, base: str | None = None) ->
         ModelError: there is no adapter, its base cannot be loaded, or it belongs to another base.
         RunError: the directory exists.
     """
-    if directory.exists():
+    target = place(directory)
+    if is_checkpoint(target) or (isinstance(target, Path) and target.exists()):
         raise RunError(f"{directory} exists", fix="choose another --out")
-    base = base or named_base(adapter)
-    temporary = directory.with_name(f".{directory.name}.tmp")
-    with _quietly():
-        merged = with_adapter(base, adapter).merge_and_unload()
-        renderer = load_renderer(adapter if (adapter / "tokenizer_config.json").exists() else base)
-        stop_at(merged, renderer.end_of_turn)
-        merged.save_pretrained(str(temporary))
-        renderer.save(temporary)
-    readable(temporary)
-    temporary.rename(directory)
+    local = Path(fetched(str(adapter)))
+    base = base or named_base(local)
+    with whole_directory(target) as temporary:
+        with _quietly():
+            merged = with_adapter(base, local).merge_and_unload()
+            renderer = load_renderer(local if (local / "tokenizer_config.json").exists() else base)
+            stop_at(merged, renderer.end_of_turn)
+            merged.save_pretrained(str(temporary))
+            renderer.save(temporary)
+        readable(temporary)
 
 
 def with_adapter(base: str, adapter: Path, dtype: torch.dtype | str = "auto") -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, StoppingCriteriaList
 
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.errors import Rejected
 from magnet_ray.render.base import Message
 from magnet_ray.render.parsing import OPEN
@@ -75,7 +76,7 @@ def answer_turns(
         ModelError: the checkpoint cannot be loaded, or has no chat template that can be rendered with.
     """
     settings = settings or AnswerSettings()
-    renderer = load_renderer(_tokenizer_directory(Path(model)))
+    renderer = load_renderer(_tokenizer_directory(Path(fetched(model, weights=False))))
     answers, prompts = _prompts(renderer, turns, settings.max_prompt_tokens)
     advance(len(turns) - len(prompts))
     if prompts:
@@ -96,10 +97,11 @@ def load_network(model: Path | str, device: str = "") -> Any:
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    if (Path(model) / ADAPTER_FILE).exists():
-        network = with_adapter(named_base(Path(model)), Path(model), dtype).merge_and_unload()
+    local = Path(fetched(model))
+    if (local / ADAPTER_FILE).exists():
+        network = with_adapter(named_base(local), local, dtype).merge_and_unload()
     else:
-        network = load_checkpoint(str(model), dtype)
+        network = load_checkpoint(str(local), dtype)
     network.generation_config = GenerationConfig()
     return network.to(device).eval()
 

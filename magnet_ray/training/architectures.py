@@ -20,6 +20,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.errors import ModelError
 
 PUBLISHED = {
@@ -154,7 +155,7 @@ def with_adapters(model: Any, lora: Lora) -> Any:
 
 
 def _config(model: str) -> Any:
-    directory = Path(model)
+    directory = Path(fetched(model, weights=False))
     if model in PUBLISHED and not directory.exists():
         fields = json.loads((resources.files("magnet_ray.training") / "published_configs" / PUBLISHED[model]).read_text(encoding="utf-8"))
         return AutoConfig.for_model(**fields)

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 import orjson
 
 from magnet_ray.errors import ConfigError, RunError
 from magnet_ray.finished_runs import read_manifest, read_outlines
+from magnet_ray.places import Place, place
 from magnet_ray.types import Category, PreferencePair, content_id
 
 By = Literal["domain", "function", "row"]
@@ -124,7 +124,7 @@ class Split:
         return int(content_id(self.seed, "held out", id), 16) < self.share * _HASHES
 
 
-def split_runs(runs: Sequence[Path | str], *, by: By, share: float, seed: int) -> Split:
+def split_runs(runs: Sequence[Place | str], *, by: By, share: float, seed: int) -> Split:
     """The split of finished runs of `magnet synthesize`; see `choose_split`. Only the columns of `Outline` are read.
 
     Raises:
@@ -134,16 +134,16 @@ def split_runs(runs: Sequence[Path | str], *, by: By, share: float, seed: int) -
     return choose_split(lambda: chain.from_iterable(read_outlines(Outline, run) for run in runs), by=by, share=share, seed=seed)
 
 
-def synthesised_runs(runs: Sequence[Path | str]) -> tuple[Path, ...]:
+def synthesised_runs(runs: Sequence[Place | str]) -> tuple[Place, ...]:
     """The runs of `magnet synthesize` among `runs`, and those that runs of `magnet distill` among them were made from.
 
     Raises:
         RunError: one cannot be read, or the run that pairs were made from is no longer where it was.
     """
     found = []
-    for run in map(Path, runs):
+    for run in map(place, runs):
         manifest = read_manifest(run)
-        source = Path(manifest.config["run"]) if manifest.kind == "distill" else run
+        source = place(manifest.config["run"]) if manifest.kind == "distill" else run
         if not source.is_dir():
             raise RunError(
                 f"the conversations that the pairs in {run} were made from are gone",

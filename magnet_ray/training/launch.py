@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
 from typing import Literal
 
 import pyarrow.compute as pc
 
+from magnet_ray.checkpoint_places import is_checkpoint
 from magnet_ray.errors import ConfigError, JobFailed
 from magnet_ray.finished_runs import read_trajectories
+from magnet_ray.places import Place, place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.render.renderer import load_renderer
@@ -37,7 +38,7 @@ PACKAGES = {"tensorboard": "tensorboardX"}
 """What a tracker is imported as, where that is not its name."""
 
 
-def train(config: TrainConfig, out: Path | str, resume: bool = False) -> TrainingSummary:
+def train(config: TrainConfig, out: Place | str, resume: bool = False) -> TrainingSummary:
     """Train a model on finished runs, by SFT or by mDPO, whichever the configuration is of.
 
     SIGTERM ends it as Ctrl-C does. What was finished by then stays, for `resume`.
@@ -72,7 +73,7 @@ def train(config: TrainConfig, out: Path | str, resume: bool = False) -> Trainin
         _check_rendered(config, rendered)
         if not run.is_trained:
             run.write_curve(run_workers(run, rendered.table, progress, _reference(run)))
-        if config.lora.enabled and not (run.path / MODEL).exists():
+        if config.lora.enabled and not is_checkpoint(run.path / MODEL):
             progress.say("merging the adapter")
             merge_adapter(run.result, run.path / MODEL, base=config.model)
         measured = None
@@ -105,7 +106,7 @@ def _reference(run: TrainingRun) -> ReferencePlace | None:
     if not isinstance(run.config, MdpoConfig):
         return None
     directory = run.config.reference_cache or run.path / "reference"
-    return ReferencePlace(directory=str(Path(directory).resolve()), weights=weights_fingerprint(checkpoint_directory(run.config.model)))
+    return ReferencePlace(directory=str(place(directory).resolve()), weights=weights_fingerprint(checkpoint_directory(run.config.model)))
 
 
 def _check_rendered(config: TrainConfig, rendered: RenderedRows) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,6 +16,7 @@ import ray
 from magnet_ray.atomic_files import read_json, write_atomically
 from magnet_ray.errors import Rejected
 from magnet_ray.finished_runs import MANIFEST_FILE
+from magnet_ray.places import Place, make_directory, place
 from magnet_ray.progress import Progress
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.answering import Answer, AnswerSettings, answer_turns
@@ -37,7 +37,7 @@ TURNS_OF_TASK = 64
 
 
 def measure(
-    config: TrainConfig, checkpoints: Mapping[str, Path | str], rows: Iterable[Trajectory], directory: Path, progress: Progress
+    config: TrainConfig, checkpoints: Mapping[str, Place | str], rows: Iterable[Trajectory], directory: Place, progress: Progress
 ) -> BeforeAfter:
     """Put held-out turns to checkpoints and score what they say.
 
@@ -49,15 +49,15 @@ def measure(
         progress: shows how far it is.
     """
     turns = held_out_turns(config, rows)
-    directory.mkdir(exist_ok=True)
+    make_directory(directory)
     write_atomically(directory / TURNS_FILE, lambda file: file.write_text("".join(map(_turn_line, turns)), encoding="utf-8"))
     scores = []
     for name, checkpoint in checkpoints.items():
         answers = _answers(directory / f"{name}.jsonl", turns)
         if answers is None:
-            answers = _answers_of_its_run(Path(checkpoint), turns, config)
+            answers = _answers_of_its_run(place(checkpoint), turns, config)
             if answers is not None:
-                progress.say(f"the model {name} training was asked these turns before: see {Path(checkpoint).parent / HELD_OUT}")
+                progress.say(f"the model {name} training was asked these turns before: see {place(checkpoint).parent / HELD_OUT}")
             else:
                 answers = _ask(str(checkpoint), turns, config, f"asking the model {name} training", progress)
             _write_answers(directory / f"{name}.jsonl", answers)
@@ -110,12 +110,12 @@ def _turn_line(turn: Turn) -> str:
     return json.dumps({**due, "messages": json.loads(turn.messages), "tools": json.loads(turn.tools)}, ensure_ascii=False) + "\n"
 
 
-def _write_answers(file: Path, answers: Sequence[Answer]) -> None:
+def _write_answers(file: Place, answers: Sequence[Answer]) -> None:
     text = "".join(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers)
     write_atomically(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _answers(file: Path, turns: Sequence[Turn]) -> list[Answer] | None:
+def _answers(file: Place, turns: Sequence[Turn]) -> list[Answer] | None:
     """The answers that an earlier process wrote; None when there are none, or to other turns."""
     if not file.exists():
         return None
@@ -123,7 +123,7 @@ def _answers(file: Path, turns: Sequence[Turn]) -> list[Answer] | None:
     return answers if [answer.id for answer in answers] == [turn.id for turn in turns] else None
 
 
-def _answers_of_its_run(checkpoint: Path, turns: Sequence[Turn], config: TrainConfig) -> list[Answer] | None:
+def _answers_of_its_run(checkpoint: Place, turns: Sequence[Turn], config: TrainConfig) -> list[Answer] | None:
     """What a checkpoint said at the end of the training run that made it; None when it was not asked the same in the same way."""
     run = checkpoint.parent
     asked, given = (run / HELD_OUT / name for name in (TURNS_FILE, f"{AFTER}.jsonl"))
@@ -141,6 +141,6 @@ def _limits(values: Mapping[str, Any]) -> tuple[int, int]:
     return values["max_tokens"], values["held_out"]["max_new_tokens"]
 
 
-def _read_answers(file: Path) -> Iterator[Answer]:
+def _read_answers(file: Place) -> Iterator[Answer]:
     for line in file.read_text(encoding="utf-8").splitlines():
         yield Answer(**json.loads(line))

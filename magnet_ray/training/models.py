@@ -15,6 +15,7 @@ from torch.distributed.fsdp import FSDPModule
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.distributed import DistributedConfig
 
+from magnet_ray.checkpoint_places import fetched
 from magnet_ray.errors import ModelError
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.attention import register_segment_attention
@@ -29,18 +30,19 @@ def check_checkpoint(model: str, max_tokens: int) -> None:
     Raises:
         ModelError: it is an adapter, holds no causal language model, or takes shorter texts than it is to be trained on.
     """
-    if (Path(model) / ADAPTER_FILE).exists():
+    local = fetched(model, weights=False)
+    if (Path(local) / ADAPTER_FILE).exists():
         raise ModelError(
             f"{model} is an adapter",
             expected="a whole checkpoint: with an adapter switched off, the reference would be the model before it was tuned",
             fix=f"merge it first: magnet train merge {model} --out DIR",
         )
-    if not Path(model).exists() and (model.count("/") != 1 or model.startswith((".", "/", "~"))):
+    if not Path(local).exists() and (model.count("/") != 1 or model.startswith((".", "/", "~"))):
         raise ModelError(
             f"the checkpoint {model} does not exist", fix="name a directory, or a model of the hub such as Qwen/Qwen2.5-Coder-7B-Instruct"
         )
     try:
-        config = AutoConfig.from_pretrained(model).get_text_config()
+        config = AutoConfig.from_pretrained(local).get_text_config()
     except (OSError, ValueError) as error:
         raise ModelError(f"{model} holds no checkpoint that transformers can load", first_line(error), fix="correct --model") from None
     longest = getattr(config, "max_position_embeddings", None)
@@ -53,8 +55,9 @@ def check_checkpoint(model: str, max_tokens: int) -> None:
 
 def checkpoint_directory(model: str) -> Path:
     """Where a checkpoint's files lie: itself, or where the hub's client has put them."""
-    if Path(model).is_dir():
-        return Path(model)
+    local = Path(fetched(model))
+    if local.is_dir():
+        return local
     return Path(snapshot_download(model, allow_patterns=["*.json", "*.safetensors"]))
 
 
@@ -71,7 +74,7 @@ def load_model(config: TrainConfig, *, bf16: bool, workers: int) -> Any:
         options["distributed_config"] = DistributedConfig(fsdp_size=workers, fsdp_mixed_precision=bf16)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            config.model,
+            fetched(config.model),
             dtype=torch.bfloat16 if bf16 and config.lora.enabled else torch.float32,
             attn_implementation=register_segment_attention(),
             **options,
@@ -96,7 +99,7 @@ def load_checkpoint(model: str, dtype: torch.dtype | str) -> Any:
         ModelError: it cannot be loaded, or its weights are not safetensors.
     """
     try:
-        return AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True)
+        return AutoModelForCausalLM.from_pretrained(fetched(model), dtype=dtype, use_safetensors=True)
     except (OSError, ValueError) as error:
         raise ModelError(f"{model} holds no checkpoint that transformers can load", first_line(error), fix="correct --model") from None
 
@@ -124,7 +127,7 @@ def write_model(model: Any, base: str, directory: Path) -> None:
         # By all workers, since the base may be sharded. Its embedding stays as it is, so nobody has to look whether it did.
         model.save_pretrained(str(directory), is_main_process=first, save_embedding_layers=False)
         return
-    kind = getattr(AutoConfig.from_pretrained(base), "dtype", None)
+    kind = getattr(AutoConfig.from_pretrained(fetched(base, weights=False)), "dtype", None)
     if isinstance(kind, torch.dtype) and kind != model.dtype:
         model = model.to(kind)
     model.config.use_cache = True

@@ -22,6 +22,8 @@ import torch.distributed as dist
 
 from magnet_ray.atomic_files import write_table
 from magnet_ray.errors import JobFailed
+from magnet_ray.places import Place, make_directory, matching, place
+from magnet_ray.table_files import whole_file
 from magnet_ray.training.batches import Batches
 from magnet_ray.training.losses import side_sums
 from magnet_ray.training.packs import pack, scored_inputs
@@ -61,17 +63,17 @@ def pair_key(tokens: Tokens) -> str:
     return sha256(parts.tobytes() + tokens.ids.tobytes() + tokens.mask.tobytes()).hexdigest()
 
 
-def reference_log_probs(model: Any, rows: Sequence[Tokens], place: ReferencePlace, *, kind: str, budget: int) -> dict[str, Sums]:
+def reference_log_probs(model: Any, rows: Sequence[Tokens], kept: ReferencePlace, *, kind: str, budget: int) -> dict[str, Sums]:
     """Pair id -> sums of the log-probabilities of the right and of the wrong side's trained tokens. Every worker calls it.
 
     Args:
         model: the reference, with a scored head, on its device; sharded or whole.
         rows: the pairs.
-        place: where known ones are kept.
+        kept: where known ones are kept.
         kind: type that it computes in, float32 or bfloat16.
         budget: tokens of a pack.
     """
-    directory = Path(place.directory) / f"{place.weights[:16]}-{kind}"
+    directory = place(kept.directory) / f"{kept.weights[:16]}-{kind}"
     pairs = {pair_key(tokens): tokens for tokens in rows}
     known = _agreed(_read(directory))
     missing = [tokens for key, tokens in pairs.items() if key not in known]
@@ -109,17 +111,17 @@ def _sums(model: Any, pairs: Sequence[Tokens], kind: str) -> list[Sums]:
     return [(by_id[pair.id][0], by_id[pair.id][1]) if pair.id in by_id else (0.0, 0.0) for pair in pairs]
 
 
-def _read(directory: Path) -> dict[str, Sums]:
+def _read(directory: Place) -> dict[str, Sums]:
     known: dict[str, Sums] = {}
-    for file in sorted(directory.glob("*.parquet")):
-        table = pq.read_table(file, schema=SCHEMA)
+    for file in matching(directory, "*.parquet"):
+        table = pq.read_table(whole_file(file), schema=SCHEMA)
         known |= {row["key"]: (row["chosen"], row["rejected"]) for row in table.to_pylist()}
     return known
 
 
-def _write(directory: Path, batch: Mapping[str, Sums]) -> None:
+def _write(directory: Place, batch: Mapping[str, Sums]) -> None:
     if batch:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         columns = [list(batch), [chosen for chosen, _ in batch.values()], [rejected for _, rejected in batch.values()]]
         write_table(directory / f"{uuid4().hex}.parquet", pa.table(columns, schema=SCHEMA))
 

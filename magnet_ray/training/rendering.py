@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ import ray
 from magnet_ray.datasets import sft_examples
 from magnet_ray.errors import Rejected, RunError
 from magnet_ray.finished_runs import read_manifest, read_pairs, read_trajectories
+from magnet_ray.places import place
 from magnet_ray.progress import Progress
 from magnet_ray.render.renderer import Renderer, load_renderer
 from magnet_ray.training.held_out import Split
@@ -89,7 +89,7 @@ def slices_of(runs: Sequence[str], method: str) -> tuple[RowSlice, ...]:
         if not manifest.counts.kept:
             raise RunError(f"the run in {run} kept no row", fix="name a run with rows")
         for start in range(0, manifest.counts.kept, ROWS_OF_SLICE):
-            slices.append(RowSlice(run=str(Path(run).resolve()), start=start, stop=min(start + ROWS_OF_SLICE, manifest.counts.kept)))
+            slices.append(RowSlice(run=str(place(run).resolve()), start=start, stop=min(start + ROWS_OF_SLICE, manifest.counts.kept)))
     return tuple(slices)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
-from magnet_ray.config import RayConfig, Share, Text, Weight
+from magnet_ray.config import ClusterConfig, Share, Text, Weight
 from magnet_ray.sections import ROWS_UNCHANGED, Section
 
 UNCHANGED: JsonDict = {ROWS_UNCHANGED: True}
@@ -140,7 +140,7 @@ class TrainConfig(Section):
     failure_budget: Share = Field(
         default=0.2, description="Share of rows that cannot be trained on above which the job fails.", json_schema_extra=UNCHANGED
     )
-    ray: RayConfig = Field(default=RayConfig(), description="Where it runs.")
+    ray: ClusterConfig = Field(default=ClusterConfig(), description="Where it runs.")
 
 
 class SftConfig(TrainConfig):

@@ -12,6 +12,7 @@ import yaml
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from magnet_ray.places import Place
 from magnet_ray.sections import section_values
 from magnet_ray.training.before_after import BeforeAfter
 from magnet_ray.training.settings import TrainConfig
@@ -26,7 +27,7 @@ FIGURES = {"loss": ".4f", "sft_loss": ".4f", "mdpo_loss": ".4f", "margin": ".3f"
 class TrainingSummary:
     """A finished training run; rich can print it."""
 
-    path: Path
+    path: Place
     """Run directory."""
     method: str
     """sft or mdpo."""
@@ -89,10 +90,13 @@ def _lines(summary: TrainingSummary) -> Iterator[str]:
     yield ""
     yield f"Made by `magnet train {summary.method}`. `model/` is a checkpoint in Hugging Face's layout, its chat template included."
     yield ""
-    yield "```python"
-    yield "from transformers import AutoModelForCausalLM, AutoTokenizer"
-    yield f'model, tokenizer = (kind.from_pretrained("{summary.path / MODEL}") for kind in (AutoModelForCausalLM, AutoTokenizer))'
-    yield "```"
+    if isinstance(summary.path, Path):
+        yield "```python"
+        yield "from transformers import AutoModelForCausalLM, AutoTokenizer"
+        yield f'model, tokenizer = (kind.from_pretrained("{summary.path / MODEL}") for kind in (AutoModelForCausalLM, AutoTokenizer))'
+        yield "```"
+    else:
+        yield f"`magnet serve --model {summary.path / MODEL}` fetches and serves it."
     yield ""
     yield "| | |"
     yield "|---|---|"

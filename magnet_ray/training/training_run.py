@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from magnet_ray.atomic_files import FileLock, checksum, read_json, write_atomically, write_json, write_table
+from magnet_ray.atomic_files import checksum, read_json, write_atomically, write_json, write_table
 from magnet_ray.finished_runs import FORMAT, MANIFEST_FILE, RUN_FILE
+from magnet_ray.locks import Lock
+from magnet_ray.places import Place, make_directory, matching, place, remove_tree
 from magnet_ray.rows import to_table
 from magnet_ray.run_directories import claim_directory, package_versions
 from magnet_ray.sections import section_values
@@ -55,21 +55,21 @@ class Trained:
 class TrainingRun:
     """A run being trained. Use it as a context manager: leaving it releases the lock and keeps what was written."""
 
-    def __init__(self, path: Path, method: str, config: TrainConfig, lock: FileLock) -> None:
+    def __init__(self, path: Place, method: str, config: TrainConfig, lock: Lock) -> None:
         self.path, self.method, self.config = path, method, config
         self._lock = lock
 
     @classmethod
-    def open(cls, path: Path | str, method: str, config: TrainConfig, *, resume: bool) -> TrainingRun:
+    def open(cls, path: Place | str, method: str, config: TrainConfig, *, resume: bool) -> TrainingRun:
         """Start a run in an empty or new directory, or go on with an unfinished one when `resume` is set.
 
         Raises:
             RunError: see `claim_directory`.
         """
-        path = Path(path)
+        path = place(path)
         run = cls(path, method, config, claim_directory(path, method, config, resume=resume))
-        for temporary in path.glob(".*.tmp"):
-            shutil.rmtree(temporary, ignore_errors=True)
+        for temporary in matching(path, ".*.tmp"):
+            remove_tree(temporary)
             temporary.unlink(missing_ok=True)
         return run
 
@@ -81,11 +81,11 @@ class TrainingRun:
             # Nothing was made: a corrected command can use the directory.
             (self.path / RUN_FILE).unlink(missing_ok=True)
             for made in (CHECKPOINTS, TENSORBOARD):
-                shutil.rmtree(self.path / made, ignore_errors=True)
+                remove_tree(self.path / made)
         self._lock.release()
 
     def _holds_work(self) -> bool:
-        return any(self.path.glob(f"{CHECKPOINTS}/*/checkpoint_*")) or any(
+        return bool(matching(self.path, f"{CHECKPOINTS}/*/checkpoint_*")) or any(
             (self.path / name).exists() for name in (MODEL, ADAPTER, CURVE_FILE)
         )
 
@@ -104,7 +104,7 @@ class TrainingRun:
         return (self.path / CURVE_FILE).exists()
 
     @property
-    def result(self) -> Path:
+    def result(self) -> Place:
         """Where the trained weights lie: the adapter's, or the whole model's."""
         return self.path / (ADAPTER if self.config.lora.enabled else MODEL)
 
@@ -118,9 +118,14 @@ class TrainingRun:
         return [json.loads(line) for line in (self.path / CURVE_FILE).read_text(encoding="utf-8").splitlines()]
 
     def finish(self, trained: Trained, measured: Mapping[str, Any], card: str, seconds: float) -> dict[str, Any]:
-        """Write failures, card and manifest, and remove the checkpoints."""
+        """Write failures, card and manifest, and remove the checkpoints.
+
+        Raises:
+            RunError: the disk or the store refused, or another process took over the directory.
+        """
+        self._lock.check()
         if trained.failures:
-            (self.path / "failures").mkdir(exist_ok=True)
+            make_directory(self.path / "failures")
             write_table(self.path / "failures" / "00000.parquet", to_table(Failure, trained.failures))
         write_atomically(self.path / "README.md", lambda temporary: temporary.write_text(card, encoding="utf-8"))
         manifest = {
@@ -138,13 +143,13 @@ class TrainingRun:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "files": [
-                {"path": str(file.relative_to(self.path)), "bytes": file.stat().st_size, "sha256": checksum(file)}
+                {"path": f"{part}/{file.name}", "bytes": file.stat().st_size, "sha256": checksum(file)}
                 for part in (MODEL, ADAPTER)
-                for file in sorted((self.path / part).glob("*"))
+                for file in matching(self.path / part, "*")
             ],
         }
         write_json(self.path / MANIFEST_FILE, manifest)
-        shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
+        remove_tree(self.path / CHECKPOINTS)
         return manifest
 
 

@@ -25,7 +25,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.integrations import TensorBoardCallback
 from trl import SFTConfig as TrlConfig
 
+from magnet_ray.checkpoint_places import put_directory
 from magnet_ray.errors import ModelError
+from magnet_ray.places import place
 from magnet_ray.render.renderer import load_renderer
 from magnet_ray.training.batches import Batches
 from magnet_ray.training.models import load_model, put_away, write_model
@@ -83,6 +85,7 @@ def _train(job: WorkerJob) -> list[dict[str, Any]]:
         trainer = make_trainer(job, rows, Path(scratch))
         trainer.train(resume_from_checkpoint=str(resumed) if resumed is not None else None)
         curve = [figures for figures in trainer.state.log_history if "loss" in figures]
+        _put_logs(job, _logs(job, Path(scratch)))
         _write_result(job, trainer, curve, Path(scratch) / "result")
         return curve
 
@@ -105,7 +108,7 @@ def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
     if not job.gpu:
         torch.set_num_threads(job.cpus)
     workers, rank = context.get_world_size(), context.get_world_rank()
-    batches = batches_of(config, rows)
+    batches, logs = batches_of(config, rows), _logs(job, scratch)
     model = load_model(config, bf16=bf16, workers=workers)
     collator = StepCollator(rows, batches, worker=rank, workers=workers, budget=config.pack_tokens or config.max_tokens)
     options: dict[str, Any] = {
@@ -114,12 +117,12 @@ def make_trainer(job: WorkerJob, rows: TokenRows, scratch: Path) -> Any:
         "data_collator": collator,
         "train_dataset": Dataset.from_dict({"step": [step for step in range(batches.steps) for _ in range(workers)]}),
         "processing_class": load_renderer(config.model).tokenizer,
-        "callbacks": [reporter := _Reporter(job, batches.steps)],
+        "callbacks": [reporter := _Reporter(job, batches.steps, logs)],
     }
     if "tensorboard" in config.report_to and rank == 0:
-        options["callbacks"].append(_tensorboard(job))
+        options["callbacks"].append(_tensorboard(logs))
     # Or what it keeps offline is gone with the worker's own directory.
-    os.environ.setdefault("WANDB_DIR", job.directory)
+    os.environ.setdefault("WANDB_DIR", str(logs))
     add_scored_head(model)
     trainer = PreferenceTrainer(objective=config, **options) if isinstance(config, MdpoConfig) else SupervisedTrainer(**options)
     check_scored_head(model)
@@ -171,16 +174,29 @@ def _arguments(job: WorkerJob, steps: int, bf16: bool, scratch: Path) -> Trainin
     return TrlConfig(**options, max_length=None, dataset_kwargs={"skip_prepare_dataset": True})
 
 
-def _tensorboard(job: WorkerJob) -> TrainerCallback:
-    writer = import_module("tensorboardX").SummaryWriter(logdir=str(Path(job.directory) / TENSORBOARD))
+def _logs(job: WorkerJob, scratch: Path) -> Path:
+    """Where trackers write: the run directory, or a place from which it is put there now and then."""
+    run = place(job.directory)
+    return run if isinstance(run, Path) else scratch
+
+
+def _tensorboard(logs: Path) -> TrainerCallback:
+    writer = import_module("tensorboardX").SummaryWriter(logdir=str(logs / TENSORBOARD))
     return TensorBoardCallback(writer)
+
+
+def _put_logs(job: WorkerJob, logs: Path) -> None:
+    """Put what the tracker wrote into a run directory on a store."""
+    run = place(job.directory)
+    if not isinstance(run, Path) and (logs / TENSORBOARD).exists():
+        put_directory(logs / TENSORBOARD, run / TENSORBOARD)
 
 
 class _Reporter(TrainerCallback):
     """Tells the driver of every step, and writes checkpoints."""
 
-    def __init__(self, job: WorkerJob, steps: int) -> None:
-        self.job, self.steps = job, steps
+    def __init__(self, job: WorkerJob, steps: int, logs: Path) -> None:
+        self.job, self.steps, self.logs = job, steps, logs
         self.trainer: Any = None
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
@@ -192,6 +208,7 @@ class _Reporter(TrainerCallback):
             with tempfile.TemporaryDirectory() as directory:
                 self.trainer.save_position(Path(directory))
                 report(Path(directory), {"step": state.global_step})
+            _put_logs(self.job, self.logs)
 
 
 def report(directory: Path, metrics: dict[str, Any]) -> None:

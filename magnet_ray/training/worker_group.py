@@ -11,8 +11,11 @@ import pyarrow as pa
 import ray
 import ray.train
 import ray.train.torch
+from pyarrow.fs import FSSpecHandler, PyFileSystem
 
+from magnet_ray.checkpoint_places import whole_directory
 from magnet_ray.errors import ConfigError, JobFailed
+from magnet_ray.places import STORES, Place, place
 from magnet_ray.progress import Progress
 from magnet_ray.training.models import readable
 from magnet_ray.training.reference import ReferencePlace
@@ -42,7 +45,6 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
         JobFailed: workers were lost more often than `scaling.max_failures`.
     """
     config, directory = run.config, run.path.resolve()
-    storage = config.checkpoint.storage or str(directory / CHECKPOINTS)
     gpu, resources = worker_resources(config)
     board = ProgressBoardActor.remote()
     job = WorkerJob(
@@ -64,7 +66,7 @@ def run_workers(run: TrainingRun, tokens: pa.Table, progress: Progress, referenc
         torch_config=TRAIN.torch.TorchConfig(backend="nccl" if gpu else "gloo"),
         run_config=TRAIN.RunConfig(
             name=run.name,
-            storage_path=storage if "://" in storage else str(Path(storage).resolve()),
+            **_storage(config.checkpoint.storage or str(directory / CHECKPOINTS)),
             failure_config=TRAIN.FailureConfig(max_failures=config.scaling.max_failures),
             checkpoint_config=TRAIN.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
             callbacks=[LostWorkers(board)],
@@ -115,10 +117,17 @@ def _workers(config: TrainConfig) -> int | tuple[int, int]:
     return fewest if fewest == most else (fewest, most)
 
 
-def _fetch(checkpoint: ray.train.Checkpoint, directory: Path) -> None:
+def _storage(where: str) -> dict[str, Any]:
+    """Where Ray Train puts checkpoints: through our client on a store that we know, so that address and credentials are the same."""
+    if not where.startswith(STORES):
+        return {"storage_path": where if "://" in where else str(Path(where).resolve())}
+    found: Any = place(where)
+    return {"storage_path": found.path, "storage_filesystem": PyFileSystem(FSSpecHandler(found.fs))}
+
+
+def _fetch(checkpoint: ray.train.Checkpoint, directory: Place) -> None:
     """Copy the finished model out of the storage; whole or absent."""
-    temporary = directory.with_name(f".{directory.name}.tmp")
-    checkpoint.to_directory(str(temporary))
-    (temporary / FINAL_FILE).unlink(missing_ok=True)
-    readable(temporary)
-    temporary.replace(directory)
+    with whole_directory(directory) as temporary:
+        checkpoint.to_directory(str(temporary))
+        (temporary / FINAL_FILE).unlink(missing_ok=True)
+        readable(temporary)

@@ -16,7 +16,7 @@ from evals.endpoint import EndpointAgent, OpenAgent, endpoint_settings
 from evals.evaluation_runs import (
     RESPONSES,
     SEGMENTS,
-    ClusterConfig,
+    ConversationsConfig,
     EvaluationConfig,
     EvaluationRun,
     Transcript,
@@ -29,10 +29,17 @@ from evals.throughput.model_server import Behaviour, Fault, ModelServer, echo
 from magnet_ray.errors import RunError
 from magnet_ray.llm import base
 from magnet_ray.llm.base import ChatAnswer, ChatRequest
+from magnet_ray.places import Place, entries, place
 from tests.evals.agents import QUICK, Changed, Counting, endpoint_config, opens
 from tests.scripted_model import ScriptedModel
 
 KIND = "eval counting"
+
+
+@pytest.fixture(params=["disk", "store"])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where runs are made: what an object store has instead of files is tried, too."""
+    return tmp_path if request.param == "disk" else place(str(request.getfixturevalue("bucket")))
 
 
 def agent_of(config: EvaluationConfig, run: EvaluationRun) -> EndpointAgent:
@@ -41,8 +48,8 @@ def agent_of(config: EvaluationConfig, run: EvaluationRun) -> EndpointAgent:
     return EndpointAgent(settings=settings, requests=QUICK, responses=run.path / RESPONSES)
 
 
-def test_every_task_has_a_transcript_and_what_goes_wrong_is_in_it(tmp_path: Path) -> None:
-    with EvaluationRun.open(tmp_path / "run", KIND, EvaluationConfig(), resume=False) as run:
+def test_every_task_has_a_transcript_and_what_goes_wrong_is_in_it(directory: Place) -> None:
+    with EvaluationRun.open(directory / "run", KIND, EvaluationConfig(), resume=False) as run:
         transcripts = hold_here(run, Counting(), opens(ScriptedModel(["yes"])))
         assert [each.task for each in transcripts] == list(Counting().tasks())
         broken, unexpected = transcripts[4:6]
@@ -53,9 +60,9 @@ def test_every_task_has_a_transcript_and_what_goes_wrong_is_in_it(tmp_path: Path
         manifest = run.finish(transcripts, {"README.md": "# card\n"}, {"score": 1.0}, 2.0)
     assert manifest["counts"]["by_reason"] == {"environment_fault": 1, "unexpected": 1}
     assert (manifest["counts"]["tasks"], manifest["counts"]["unscored"], manifest["score"]) == (12, 2, 1.0)
-    assert read_evaluation(tmp_path / "run", KIND) == manifest
-    assert list(read_transcripts(tmp_path / "run")) == transcripts
-    assert not (tmp_path / "run" / SEGMENTS).exists()
+    assert read_evaluation(directory / "run", KIND) == manifest
+    assert list(read_transcripts(directory / "run")) == transcripts
+    assert SEGMENTS not in entries(directory / "run")
 
 
 class Killed(BaseException):
@@ -83,13 +90,13 @@ class Dying:
 
 
 @pytest.mark.parametrize("after", [1, 13, 26])
-def test_a_run_that_was_stopped_anywhere_asks_nothing_again(after: int, tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_anywhere_asks_nothing_again(after: int, directory: Place) -> None:
     with ModelServer(echo, Behaviour(model="m")) as server:
-        config = endpoint_config(server.url, ray=ClusterConfig(conversations=2))
-        with pytest.raises(Killed), EvaluationRun.open(tmp_path / "run", KIND, config, resume=False) as run:
+        config = endpoint_config(server.url, ray=ConversationsConfig(conversations=2))
+        with pytest.raises(Killed), EvaluationRun.open(directory / "run", KIND, config, resume=False) as run:
             hold_here(run, Counting(), Dying(agent_of(config, run), after))
         assert after <= server.served.answered.total() < 30
-        with EvaluationRun.open(tmp_path / "run", KIND, config, resume=True) as run:
+        with EvaluationRun.open(directory / "run", KIND, config, resume=True) as run:
             assert (after - 4) // 3 <= len(run.transcripts()) < 12
             transcripts = hold_here(run, Counting(), agent_of(config, run))
         # The other conversation's request may have been under way.
@@ -99,9 +106,9 @@ def test_a_run_that_was_stopped_anywhere_asks_nothing_again(after: int, tmp_path
     assert transcripts[0].result == {"said": said, "failures": [""] * 3}
 
 
-def test_tasks_that_the_endpoint_missed_are_put_again_and_others_are_not(tmp_path: Path) -> None:
+def test_tasks_that_the_endpoint_missed_are_put_again_and_others_are_not(directory: Place) -> None:
     config = EvaluationConfig()
-    with EvaluationRun.open(tmp_path / "run", KIND, config, resume=False) as run:
+    with EvaluationRun.open(directory / "run", KIND, config, resume=False) as run:
         file = TranscriptFile(run.path)
         file.add(Transcript(task="t000", failure="model_unavailable", detail="away"))
         file.add(Transcript(task="t001", failure="environment_fault", detail="broken"))
@@ -138,10 +145,10 @@ def test_a_run_of_another_configuration_is_not_resumed(tmp_path: Path) -> None:
         EvaluationRun.open(tmp_path / "run", KIND, first, resume=False)
 
 
-def test_an_evaluation_that_asked_nothing_leaves_its_directory_free(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), EvaluationRun.open(tmp_path / "run", KIND, EvaluationConfig(), resume=False):
+def test_an_evaluation_that_asked_nothing_leaves_its_directory_free(directory: Place) -> None:
+    with pytest.raises(KeyboardInterrupt), EvaluationRun.open(directory / "run", KIND, EvaluationConfig(), resume=False):
         raise KeyboardInterrupt
-    with EvaluationRun.open(tmp_path / "run", KIND, EvaluationConfig(seed=2), resume=False):
+    with EvaluationRun.open(directory / "run", KIND, EvaluationConfig(seed=2), resume=False):
         pass
 
 

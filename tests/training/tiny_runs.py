@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from magnet_ray.places import Place
 from tests.cluster_support import magnet
+from tests.conftest import Run
 from tests.render.families import stand_in
 from tests.training.tiny_models import torch, transformers
 
@@ -26,7 +28,7 @@ def tiny_checkpoint(directory: Path, **changes: Any) -> Path:
     return directory
 
 
-def tiny_data(directory: Path, rows: int = 60) -> Path:
+def tiny_data(directory: Run, rows: int = 60) -> Run:
     """Single-turn conversations that offer one function, so that they are short in bytes."""
     done = magnet(
         *("synthesize", "--num", rows, "--out", directory, "--set", "tools.distractors=[0,0]", "--set", "mix.multi_turn=0"),
@@ -36,7 +38,7 @@ def tiny_data(directory: Path, rows: int = 60) -> Path:
     return directory
 
 
-def tiny_pairs(directory: Path, run: Path) -> Path:
+def tiny_pairs(directory: Run, run: Place) -> Run:
     """The pairs of a run, as rules make them."""
     done = magnet("distill", "--run", run, "--out", directory, "--set", "balance=false", "--set", "ray.num_cpus=2")
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from evals.bfcl.job import KIND, BfclConfig, BfclJob
 from evals.bfcl.recording import Recording, Replay
 from evals.conversation_workers import hold_here
 from evals.endpoint import EndpointAgent, endpoint_settings
-from evals.evaluation_runs import RESPONSES, ClusterConfig, EvaluationRun
+from evals.evaluation_runs import RESPONSES, ConversationsConfig, EvaluationRun
 from evals.throughput.model_server import Behaviour, ModelServer
 from tests.evals.agents import QUICK, opens
 from tests.evals.bfcl.spoiled import Spoiled
@@ -26,7 +26,7 @@ def agent_of(config: BfclConfig, run: EvaluationRun) -> EndpointAgent:
 @pytest.mark.parametrize("after", [3, 20])
 def test_a_run_that_was_stopped_inside_conversations_asks_nothing_again_and_scores_the_same(after: int, tmp_path: Path) -> None:
     categories = ("multi_turn_base", "multi_turn_miss_func", "simple")
-    config = BfclConfig(categories=categories, limit=3, ray=ClusterConfig(conversations=1))
+    config = BfclConfig(categories=categories, limit=3, ray=ConversationsConfig(conversations=1))
     job = BfclJob.of(config)
     recording = Recording(Spoiled({entry.key: entry for entry in job.entries}, "fc"))
     with EvaluationRun.open(tmp_path / "whole", KIND, config, resume=False) as run:

@@ -14,6 +14,7 @@ from evals.online.leaderboard import Entry, Leaderboard, card
 from evals.online.loop import EVALUATIONS, Watch, follow, passed_over
 from evals.score_tables import score_table, share, table_text
 from magnet_ray.errors import ConfigError, JobFailed, ModelError, RunError
+from magnet_ray.places import Place, make_directory
 from magnet_ray.progress import Progress
 from tests.evals.online.checkpoint_runs import finish_run
 
@@ -35,10 +36,10 @@ class Noting:
             raise ModelError("no chat template")
         return "http://127.0.0.1:1/v1"
 
-    def __call__(self, checkpoint: Checkpoint, url: str, out: Path, *, resume: bool) -> None:
+    def __call__(self, checkpoint: Checkpoint, url: str, out: Place, *, resume: bool) -> None:
         self.evaluated.append((checkpoint.name, resume))
         with EvaluationRun.open(out, "eval heldout", EvaluationConfig(), resume=resume) as run:
-            (run.path / "transcripts").mkdir(exist_ok=True)
+            make_directory(run.path / "transcripts")
             if checkpoint.name == self.dies_in:
                 self.dies_in = ""
                 raise KeyboardInterrupt
