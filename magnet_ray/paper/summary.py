@@ -68,7 +68,8 @@ def outcome_of(step: Step) -> str:
             return f"{found['counts']['kept']:,} conversations of {found['counts']['attempted']:,}"
         case "distill":
             return f"{found['counts']['kept']:,} pairs from {found['counts']['attempted']:,} conversations"
-    return f"{found['steps']:,} steps on {found['counts']['examples']:,} examples{_before_after(found['measured'])}"
+    unit = "pairs" if step.name == "mdpo" else "examples"
+    return f"{found['steps']:,} steps on {found['counts']['examples']:,} {unit}{_before_after(found['measured'])}"
 
 
 def _before_after(measured: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ def locks(stage: str) -> list[str]:
 
 def test_each_target_is_built_of_locks_and_of_nothing_else() -> None:
     assert locks("gpu") == ["requirements/gpu.lock", "requirements/bfcl.lock"]
-    assert locks("cpu") == [f"requirements/{name}.lock" for name in ("core", "train", "serve", "bfcl")]
+    assert locks("cpu") == [f"requirements/{name}.lock" for name in ("core", "train", "serve", "stores", "bfcl")]
     for stage in ("cpu", "gpu"):
         assert all((ROOT / lock).exists() for lock in locks(stage))
         for command in re.findall(r"pip install[^&]*", "\n".join(stages()[stage])):
