@@ -52,8 +52,7 @@ def ray_head(*options: object, env: Mapping[str, str] | None = None, port: int |
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "RAY_metrics_report_interval_ms": "1000"}
     with started(*arguments, program=("-m", "ray.scripts.scripts"), env={**quiet, **(env or {})}) as command:
         try:
-            wait_until(lambda: listens(port) or command.process.poll() is not None)
-            assert command.process.poll() is None, command.wait().stderr
+            assert any("Ray runtime started" in line for line in command.process.stdout or ()), command.wait().stderr
             yield Head(address=f"127.0.0.1:{port}", metrics=f"http://127.0.0.1:{metrics}/metrics", command=command)
         finally:
             command.kill_everything()
