@@ -115,7 +115,10 @@ def _check_config(step: Step) -> None:
     try:
         held = parse_section(type(step.config), read_json(step.directory / RUN_FILE).get("config", {}))
     except ConfigError as error:
-        raise RunError(f"the {step.name} in {step.directory} was made by another version: {error}", fix="remove that directory, or choose another --out") from None
+        raise RunError(
+            f"the {step.name} in {step.directory} was made by another version: {error}",
+            fix="remove that directory, or choose another --out",
+        ) from None
     if changes := section_changes(held, step.config):
         raise RunError(
             f"the {step.name} in {step.directory} has another configuration: {changes}",
