@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from magnet_ray.free_ports import free_port, free_ports
 from tests.cluster_support import Command, started, wait_until
 
 LOOK_SECONDS = 0.5
@@ -43,7 +44,8 @@ class Head:
 @contextmanager
 def ray_head(*options: object, env: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[Head]:
     """A head with every port of its own; `options` of `ray start` beyond those."""
-    port, metrics, client = port or free_port(), free_port(), free_port()
+    metrics, client, another = [free for free in free_ports(4) if free != port][:3]
+    port = port or another
     # Short, for the sockets inside have long names.
     directory = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     own = {"--port": port, "--metrics-export-port": metrics, "--ray-client-server-port": client, "--temp-dir": directory}
@@ -123,14 +125,6 @@ def watched(head: Head) -> Iterator[Watch]:
     """A look at the nodes of a cluster now and then, from the outside."""
     with started(head.address, program=("-m", "tests.ray_heads"), env={"RAY_AUTH_MODE": "disabled"}) as command:
         yield Watch(command)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def listens(port: int) -> bool:

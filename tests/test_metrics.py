@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from magnet_ray.cli import DONE
 from magnet_ray.config import BudgetConfig
 from magnet_ray.finished_runs import read_manifest
+from magnet_ray.free_ports import free_port
 from magnet_ray.llm.base import Role, Usage
 from magnet_ray.llm.budget import local_ledger
 from magnet_ray.llm.transport import RequestFailed, Trouble
@@ -28,7 +29,7 @@ from magnet_ray.shard_log import LOGGER, log_shard, open_shard_log
 from magnet_ray.types import JsonValue
 from tests.cluster_support import ROOT, needs_proc, started, wait_until
 from tests.mumbling_server import mumbling_server
-from tests.ray_heads import free_port, listens, ray_head
+from tests.ray_heads import listens, ray_head
 
 LABEL = RunLabel(kind="synthesize", run="0123456789abcdef")
 REPORT: dict[str, Any] = {

@@ -18,6 +18,7 @@ from ray.serve import Application
 from ray.serve.schema import ApplicationStatusOverview
 
 from magnet_ray.errors import ConfigError, JobFailed
+from magnet_ray.free_ports import free_ports
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
 from magnet_ray.serving.app import QUIET, application, check_settings
@@ -86,14 +87,15 @@ def use_haproxy() -> None:
     Serve reads this from the environment; by default two of them on one machine would share their files and ports.
     """
     directory = Path(mkdtemp(prefix="magnet-haproxy-"))
+    metrics, statistics = free_ports(2)
     files = {"CONFIG_FILE_LOC": "haproxy.cfg", "SOCKET_PATH": "admin.sock", "SERVER_STATE_FILE": "server-state"}
     os.environ.update({f"RAY_SERVE_HAPROXY_{key}": str(directory / name) for key, name in files.items()})
     os.environ.update(
         RAY_SERVE_ENABLE_HA_PROXY="1",
         RAY_SERVE_THROUGHPUT_OPTIMIZED="1",
         RAY_SERVE_HAPROXY_SERVER_STATE_BASE=str(directory),
-        RAY_SERVE_HAPROXY_METRICS_PORT=str(free_port()),
-        RAY_SERVE_HAPROXY_STATS_PORT=str(free_port()),
+        RAY_SERVE_HAPROXY_METRICS_PORT=str(metrics),
+        RAY_SERVE_HAPROXY_STATS_PORT=str(statistics),
         # How long a gateway stays that nobody needs any more: 30 s are for load balancers outside.
         RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S="2",
     )
@@ -111,13 +113,6 @@ def check_port(where: HttpConfig) -> None:
             probe.bind((where.host, where.port))
     except OSError as error:
         raise ConfigError(f"{where.host}:{where.port} cannot be listened at", error.strerror, fix="choose another --port") from None
-
-
-def free_port() -> int:
-    """A port that nothing listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_running(name: str, progress: Progress, deadline: float) -> None:

@@ -16,11 +16,12 @@ from typing import Any
 import ray
 from ray import serve
 
+from magnet_ray.free_ports import free_port
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
 from magnet_ray.serving.access import KEY_VARIABLE
 from magnet_ray.serving.app import application, check_settings
-from magnet_ray.serving.running import deployed, free_port
+from magnet_ray.serving.running import deployed
 from magnet_ray.serving.settings import HttpConfig, ServeConfig
 from magnet_ray.types import content_id
 

@@ -23,13 +23,14 @@ with warnings.catch_warnings():
 
     from magnet_ray.serving import app
 
+from magnet_ray.free_ports import free_ports
 from magnet_ray.sections import parse_section
 from magnet_ray.serving.access import KEY_VARIABLE
 from magnet_ray.serving.settings import ServeConfig
 from tests.cluster.rendering import OVERLAYS, Manifest, cluster_specs, named, of_kind, pod_templates, render
 from tests.cluster.test_dashboard import SERVING, exported
 from tests.cluster_support import PATIENCE, ROOT, started, wait_until
-from tests.ray_heads import free_port, listens, ray_head
+from tests.ray_heads import listens, ray_head
 
 KEY = "the-right-key"
 
@@ -99,7 +100,7 @@ def test_what_the_kind_overlay_serves_is_deployed_by_serve_and_answers(tmp_path:
     pytest.importorskip("transformers", reason="the engine needs the train extra")
     from tests.training.tiny_runs import tiny_checkpoint
 
-    config, port, dashboard = deployed("kind"), free_port(), free_port()
+    config, port, dashboard = deployed("kind"), *free_ports(2)
     (application,) = config["applications"]
     application["args"]["model"] = str(tiny_checkpoint(tmp_path / "model"))
     config["http_options"] = {"host": "127.0.0.1", "port": port}

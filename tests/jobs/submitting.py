@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from magnet_ray.free_ports import free_port
 from tests.cluster_support import ROOT, started, wait_until
-from tests.ray_heads import free_port, ray_head
+from tests.ray_heads import ray_head
 
 RAY = ("-m", "ray.scripts.scripts")
 """The `ray` command."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+
+from magnet_ray.free_ports import free_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +62,6 @@ async def ask(app: Any, path: str, body: bytes = b"", headers: Mapping[str, str]
     start, *parts = got
     names = {key.decode(): value.decode() for key, value in start["headers"]}
     return Reply(status=start["status"], headers=names, body=b"".join(part.get("body", b"") for part in parts))
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -14,9 +14,9 @@ import pytest
 pytest.importorskip("starlette", reason="serving needs the serve extra")
 pytest.importorskip("uvicorn")
 
+from magnet_ray.free_ports import free_port
 from tests.cluster_support import Command, started, wait_until
 from tests.serving.client_checks import chat, check_answers, check_failures, check_refusals, client_of, openai
-from tests.serving.in_process import free_port
 from tests.serving.scripted_engine import GIVEN_UP
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

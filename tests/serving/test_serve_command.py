@@ -21,10 +21,10 @@ pytest.importorskip("uvicorn")
 
 from evals.tiny_checkpoint import cached_checkpoint
 from magnet_ray.cli import USER_ERROR
+from magnet_ray.free_ports import free_port
 from tests.cluster_support import ROOT, Command, started, wait_until
 from tests.serving.asked import WEATHER
 from tests.serving.client_checks import assembled, client_of, message_of, openai
-from tests.serving.in_process import free_port
 from tests.serving.vllm_server import ENVIRONMENT
 
 START_SECONDS = 500.0

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -21,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
+
+from magnet_ray.free_ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
@@ -100,7 +101,7 @@ def vllm_server(python: Path, checkpoint: Path, *, model: str = "tiny", log: Pat
     Raises:
         ServerFailed: it does not become ready.
     """
-    port = port or _free_port()
+    port = port or free_port()
     log = log or checkpoint.with_name(f"vllm-{port}.log")
     began = time.monotonic()
     with log.open("wb") as output:
@@ -167,9 +168,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _end_of(log: Path) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

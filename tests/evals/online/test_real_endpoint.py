@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import threading
 import time
 import urllib.error
@@ -18,6 +17,7 @@ from evals.online.checkpoints import find_checkpoints
 from evals.online.leaderboard import Leaderboard
 from evals.online.loop import passed_over
 from magnet_ray.cli import DONE
+from magnet_ray.free_ports import free_port
 from tests.cluster_support import Command, needs_proc
 from tests.evals.heldout.rows import synthesised
 from tests.evals.online.checkpoint_runs import finish_run
@@ -71,13 +71,6 @@ class Client:
         except OSError as error:
             self.statuses[repr(error)] += 1
         self.slowest = max(self.slowest, time.monotonic() - began)
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def checkpoint(directory: Path, seed: int, at: int, data: Path) -> None:
