@@ -164,7 +164,7 @@ def _finish(
         _tables(run, kept.left_out, progress),
         _failures(run, kept),
         Origin(sources=made_from.sources, prompts=prompt_versions() if asked else {}, job=job),
-        lambda: Figures(statistics=figures, usage=used(run).as_json()),
+        lambda: Figures(statistics=figures, usage=used(run.path).as_json()),
         lambda manifest: write_pair_card(summary(manifest)),
     )
     return summary(manifest)

@@ -7,6 +7,7 @@ shards go on. When the budget is spent, what is in flight ends and goes into the
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
 import threading
 from collections import Counter
@@ -20,6 +21,7 @@ from uuid import uuid4
 
 import ray
 from ray.actor import ActorHandle, exit_actor
+from ray.exceptions import RayActorError
 
 from magnet_ray.config import RoleConfig, TeacherConfig
 from magnet_ray.conversations import Conversations, spare_the_collector
@@ -147,7 +149,11 @@ class ModelWorker:
         return self._transports[-1]
 
     async def _exchange(self, spent: Amount, returned: Amount, more: bool) -> Amount:
-        granted: Amount | str = await self._board.exchange.remote(spent, returned, more)
+        try:
+            granted: Amount | str = await self._board.exchange.remote(spent, returned, more)
+        except RayActorError:
+            # The driver is gone with its node. No conversation is to blame, and none may be written down as failed.
+            os._exit(1)
         if isinstance(granted, str):
             raise BudgetSpent(granted)
         return granted

@@ -222,7 +222,7 @@ def finish(
         _kept(run, removed, gone, statistics, progress),
         _failed(run, gone),
         Origin(sources=recipe.workshop.pool.sources, prompts=prompt_versions() if run.config.teacher.kind != "template" else {}, job=job),
-        lambda: Figures(statistics={**_figures(recipe, statistics), **more}, usage=used(run).as_json()),
+        lambda: Figures(statistics={**_figures(recipe, statistics), **more}, usage=used(run.path).as_json()),
         lambda manifest: write_card(summary(manifest), statistics),
     )
     return summary(manifest)

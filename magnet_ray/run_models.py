@@ -27,7 +27,7 @@ from magnet_ray.model_workers import ModelAccess
 from magnet_ray.places import Place, place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
-from magnet_ray.shard_runs import note_usage, spent_before
+from magnet_ray.shard_runs import note_usage, spent_so_far
 from magnet_ray.types import FunctionSpec, content_id
 
 RESPONSES = "responses"
@@ -134,7 +134,7 @@ def judge_by_model(
 
 
 async def _judged(run: RunDirectory[Any], access: ModelAccess, pairs: Sequence[tuple[FunctionSpec, FunctionSpec]]) -> ModelJudge:
-    before, prices = spent_before(run, access), role_prices(access.settings)
+    before, prices = spent_so_far(run.path, access), role_prices(access.settings)
     ledger = local_ledger(access.teacher.budget, prices, before)
     cache = ResponseCache.open(access.responses, (GRAPH_BUCKET,))
     try:

@@ -1,11 +1,13 @@
 """What the workers of one run share: the budget that is left, and how far each has come. One small Ray actor.
 
-Workers put totals on it, never differences, so that a report that comes twice or late does no harm.
+Workers put totals on it, never differences, so that a report that comes twice or late does no harm. It is near the driver,
+who notes the totals in the run, so that one whose process was killed goes on from there.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import ray
@@ -39,9 +41,9 @@ class Score:
 class Scoreboard:
     """The state of the actor."""
 
-    def __init__(self, budget: BudgetConfig, spent: Amount) -> None:
-        """`spent`: by earlier processes of the run."""
-        self._counter = BudgetCounter(budget, spent)
+    def __init__(self, budget: BudgetConfig, spent: Callable[[], Amount]) -> None:
+        """`spent`: what the run has spent so far."""
+        self._counter = BudgetCounter(budget, spent())
         self._scores: dict[str, Score] = {}
 
     def exchange(self, spent: Amount, returned: Amount, more: bool) -> Amount | str:
@@ -92,4 +94,4 @@ class Busyness:
         return (last.busy - first.busy) / max(last.seconds - first.seconds, 1e-9)
 
 
-ScoreboardActor = ray.remote(num_cpus=0)(Scoreboard)
+ScoreboardActor = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Scoreboard)

@@ -18,6 +18,7 @@ from typing import Any
 
 import ray
 import ray.data
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from magnet_ray.artifacts import RunDirectory, shard_files
 from magnet_ray.atomic_files import read_json, write_json
@@ -28,6 +29,7 @@ from magnet_ray.llm.roles import role_prices
 from magnet_ray.llm.usage import UsageBook
 from magnet_ray.metrics import metrics_of
 from magnet_ray.model_workers import ModelAccess, ModelWorkerActor
+from magnet_ray.places import Place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import ray_job, submission_id
 from magnet_ray.scoreboard import Busyness, Score, ScoreboardActor
@@ -180,21 +182,21 @@ def _check_report(run: RunDirectory[Any], report: Mapping[str, Any]) -> None:
 # What models cost
 
 
-def used(run: RunDirectory[Any]) -> UsageBook:
-    """What earlier and present processes of a run asked of models, by the last look at the scoreboard."""
-    file = run.path / USAGE_FILE
+def used(run: Place) -> UsageBook:
+    """What earlier and present processes of the run in a directory asked of models, by the last look at the scoreboard."""
+    file = run / USAGE_FILE
     return UsageBook.from_json(read_json(file)) if file.exists() else UsageBook()
 
 
 def note_usage(run: RunDirectory[Any], more: UsageBook) -> None:
     """Add to what the run has used."""
-    book = used(run)
+    book = used(run.path)
     book.add(more)
     write_json(run.path / USAGE_FILE, book.as_json())
 
 
-def spent_before(run: RunDirectory[Any], access: ModelAccess) -> Amount:
-    """What earlier processes of the run have spent of its budget."""
+def spent_so_far(run: Place, access: ModelAccess) -> Amount:
+    """What the run in a directory has spent of its budget, by the last look at the scoreboard."""
     spent, prices = Amount(), role_prices(access.settings)
     for role, counts in used(run).roles.items():
         usage = Usage(prompt_tokens=counts.prompt_tokens, completion_tokens=counts.completion_tokens)
@@ -205,8 +207,10 @@ def spent_before(run: RunDirectory[Any], access: ModelAccess) -> Amount:
 @contextmanager
 def _scoreboard(run: RunDirectory[Any], access: ModelAccess, progress: Progress) -> Iterator[tuple[Any, Callable[[int], float]]]:
     """The run's scoreboard, looked at now and then: for the progress bar, and to note what was used; and how busy workers are."""
-    before, busyness = used(run), Busyness()
-    board: Any = ScoreboardActor.remote(access.teacher.budget, spent_before(run, access))
+    before, busyness = used(run.path), Busyness()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor: Any = ScoreboardActor.options(scheduling_strategy=here)
+    board: Any = actor.remote(access.teacher.budget, partial(spent_so_far, run.path, access))
     ending = threading.Event()
 
     def look() -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -142,15 +141,3 @@ def test_workers_that_may_not_write_are_one_clear_line(bucket: Place) -> None:
     assert "Traceback" not in refused.stderr
     rows, _ = shard_files(bucket / "run", 0)
     assert not rows.exists()
-
-
-def test_the_quickstart_writes_to_a_store_and_is_not_done_twice(bucket: Place) -> None:
-    first: Any = magnet("quickstart", "--out", bucket / "q")
-    assert first.returncode == DONE, first.stderr
-    assert f"magnet inspect {bucket}/q --list" in first.stdout
-    assert {"manifest.json", "sft.jsonl", "README.md", "trajectories"} <= entries(bucket / "q")
-    finished = read_manifest(bucket / "q").finished
-    second = magnet("quickstart", "--out", bucket / "q")
-    assert second.returncode == DONE, second.stderr
-    assert read_manifest(bucket / "q").finished == finished
-    assert "starting Ray" not in second.stderr

@@ -1,0 +1,1 @@
+"""Runs whose processes, nodes and models are killed at random."""
