@@ -30,7 +30,7 @@ from magnet_ray.places import Place, entries, make_directory, place, remove_tree
 from magnet_ray.rows import FAILURE_SCHEMA, record_schema, to_table
 from magnet_ray.run_directories import claim_directory, package_versions
 from magnet_ray.sections import section_values
-from magnet_ray.table_files import ROWS_PER_GROUP, batched, noted, read_records, read_table, rows_in, with_note, write_tables
+from magnet_ray.table_files import ROWS_PER_GROUP, DataFile, batched, noted, read_records, read_table, rows_in, with_note, write_tables
 from magnet_ray.types import Failure, PreferencePair, Trajectory
 
 BENCHMARK_SOURCES = ("bfcl",)
@@ -231,10 +231,24 @@ class RunDirectory(Generic[Config]):
                 took over the directory.
         """
         self._lock.check()
-        kept, failed = Tally("category", self.job.unit), Tally("reason", "id")
+        kept = Tally("category", self.job.unit)
         files = write_tables(kept.passing(rows), record_schema(self.job.records), self.path / self.job.part)
+        return self.finish_with(files, kept, failures, origin, figures, before_manifest)
+
+    def finish_with(
+        self,
+        files: Sequence[DataFile],
+        kept: Tally,
+        failures: Iterable[Failure],
+        origin: Origin,
+        figures: Callable[[], Figures] = Figures,
+        before_manifest: Callable[[Manifest], object] | None = None,
+    ) -> Manifest:
+        """As `finish`, where the table of rows is written already: its files, and the count of its rows."""
+        self._lock.check()
+        failed = Tally("reason", "id")
         tables = (to_table(Failure, chunk) for chunk in batched(failures, ROWS_PER_GROUP))
-        files += write_tables(failed.passing(tables), FAILURE_SCHEMA, self.path / "failures")
+        failure_files = write_tables(failed.passing(tables), FAILURE_SCHEMA, self.path / "failures")
         if kept.units + failed.units != self.total:
             got = f"{kept.units} kept + {failed.units} failed"
             raise RunError(f"rows were lost in {self.path}", got, f"{self.total} paths", "please report it")
@@ -262,7 +276,7 @@ class RunDirectory(Generic[Config]):
             platform=f"{platform.system()} {platform.machine()}",
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self._started, 3),
-            files=files,
+            files=list(chain(files, failure_files)),
         )
         if before_manifest is not None:
             before_manifest(manifest)
@@ -289,6 +303,11 @@ class Tally:
                 self.units += unit != self._last
                 self._last = unit
             yield table
+
+    def merge(self, later: Tally) -> None:
+        """Add what went by elsewhere, of other units."""
+        self.counts.update(later.counts)
+        self.units += later.units
 
 
 def shard_files(directory: Place, shard: int) -> tuple[Place, Place]:

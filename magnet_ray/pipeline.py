@@ -18,8 +18,6 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from magnet_ray.artifacts import Figures, Origin, RunDirectory
 from magnet_ray.config import SynthesizeConfig
@@ -27,6 +25,7 @@ from magnet_ray.data_card import Summary, write_card
 from magnet_ray.duplicates import PERMUTATIONS, Signature, near_duplicates
 from magnet_ray.environments.opening import environment_opener
 from magnet_ray.errors import Rejected
+from magnet_ray.final_tables import Removed, Written, write_final_tables
 from magnet_ray.finished_runs import Manifest
 from magnet_ray.functions.pool import FunctionPool, save_pool
 from magnet_ray.graph import save_graph
@@ -37,7 +36,6 @@ from magnet_ray.paths import sample_path
 from magnet_ray.places import Place
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster, interrupted_by_sigterm
-from magnet_ray.rows import from_table
 from magnet_ray.run_models import JudgedByModel, judge_by_model, models_of
 from magnet_ray.shard_runs import FailureBudget, job_links, make_shards, used
 from magnet_ray.shards import by_reason
@@ -45,15 +43,12 @@ from magnet_ray.statistics import RunStatistics
 from magnet_ray.synthesis import MESSAGES_A_TURN, Recipe, prepare
 from magnet_ray.table_files import ROWS_PER_GROUP, batched
 from magnet_ray.teacher.prompts import prompt_versions
-from magnet_ray.types import Failure, FailureReason, Trajectory
+from magnet_ray.types import Failure, FailureReason
 
 SAMPLED_PATHS = 300
 """Paths from which a plan estimates the requests of a run."""
 SHOWN_FAILURES = 5
 """Functions left out of the pool that are named on stderr; the rest stand in the run's `pool/`."""
-
-Removed = dict[int, tuple[FailureReason, str]]
-"""Path index -> why the second pass removes its row."""
 
 
 def synthesize(config: SynthesizeConfig, out: Place | str, resume: bool = False) -> Summary:
@@ -98,10 +93,11 @@ def synthesize(config: SynthesizeConfig, out: Place | str, resume: bool = False)
             job = job_links(run)
             for report in make_shards(run, maker, progress, access):
                 sketches.add(report)
-        removed = find_removed(run, sketches)
-        check_budget(run, removed)
+            removed = find_removed(run, sketches)
+            check_budget(run, removed)
+            written = write_final_tables(run, sketches.kept(removed), removed, progress)
         figures = {"judges": judged[0].figures()} if judged else {}
-        return finish(run, recipe, (removed, figures), job, progress, started)
+        return finish(run, recipe, (written, figures), job, started)
 
 
 def _say_left_out(pool: FunctionPool, directory: Place, progress: Progress) -> None:
@@ -173,6 +169,10 @@ class Sketches:
         self._indices += json.loads(report["indices"])
         self._signatures.append(np.frombuffer(report["signatures"], dtype=np.uint32).reshape(-1, PERMUTATIONS))
 
+    def kept(self, removed: Removed) -> list[int]:
+        """Indices of the rows that stay, ascending."""
+        return sorted(index for index in self._indices if index not in removed)
+
     def twins(self, threshold: float) -> dict[int, int]:
         """Index of each near duplicate -> index of the row that it repeats."""
         return near_duplicates(self._indices, np.concatenate(self._signatures), threshold) if self._indices else {}
@@ -180,7 +180,7 @@ class Sketches:
 
 def find_removed(run: RunDirectory[SynthesizeConfig], sketches: Sketches) -> Removed:
     """Path indices of rows to remove, with the reason: overlaps with a benchmark, then near duplicates."""
-    removed: Removed = {}
+    removed: dict[int, tuple[FailureReason, str]] = {}
     for index in sketches.contaminated:
         removed[index] = (FailureReason.CONTAMINATED, "a query overlaps with a test query of BFCL")
     for index, twin in sketches.twins(run.config.verification.near_duplicate).items():
@@ -206,49 +206,30 @@ def check_budget(run: RunDirectory[SynthesizeConfig], removed: Removed) -> None:
 def finish(
     run: RunDirectory[SynthesizeConfig],
     recipe: Recipe,
-    found: tuple[Removed, Mapping[str, Any]],
+    found: tuple[Written, Mapping[str, Any]],
     job: Mapping[str, str],
-    progress: Progress,
     started: float,
 ) -> Summary:
-    """Write the tables, the card and then the manifest. `found`: what the whole run shows, and further figures."""
-    removed, more = found
-    statistics, gone = RunStatistics(), list[Failure]()
+    """Write the failures, the card and then the manifest. `found`: the rows, and further figures."""
+    written, more = found
 
     def summary(manifest: Manifest) -> Summary:
         return Summary(path=run.path, manifest=manifest, seconds=time.monotonic() - started)
 
-    manifest = run.finish(
-        _kept(run, removed, gone, statistics, progress),
-        _failed(run, gone),
+    manifest = run.finish_with(
+        written.files,
+        written.tally,
+        _failed(run, written.gone),
         Origin(sources=recipe.workshop.pool.sources, prompts=prompt_versions() if run.config.teacher.kind != "template" else {}, job=job),
-        lambda: Figures(statistics={**_figures(recipe, statistics), **more}, usage=used(run.path).as_json()),
-        lambda manifest: write_card(summary(manifest), statistics),
+        lambda: Figures(statistics={**_figures(recipe, written.statistics), **more}, usage=used(run.path).as_json()),
+        lambda manifest: write_card(summary(manifest), written.statistics),
     )
     return summary(manifest)
-
-
-def _kept(
-    run: RunDirectory[SynthesizeConfig], removed: Removed, gone: list[Failure], statistics: RunStatistics, progress: Progress
-) -> Iterator[pa.Table]:
-    """The rows of all shards; those that are removed go into `gone` as failures."""
-    progress.start("writing rows", run.total, 0)
-    for shard, table in enumerate(run.tables()):
-        removals = pa.array([index in removed for index in table.column("index").to_pylist()], pa.bool_())
-        gone += (_removed(row, *removed[row.index]) for row in from_table(Trajectory, table.filter(removals)))
-        kept = table.filter(pc.invert(removals))
-        statistics.add(kept)
-        yield kept
-        progress.advance(len(run.paths_of(shard)))
 
 
 def _failed(run: RunDirectory[SynthesizeConfig], gone: list[Failure]) -> Iterator[Failure]:
     """The failures of all shards and those of the whole run, by path index."""
     return heapq.merge(run.failures(), gone, key=lambda failure: failure.index)
-
-
-def _removed(row: Trajectory, reason: FailureReason, detail: str) -> Failure:
-    return Failure(id=row.id, index=row.index, stage="duplicates", reason=reason, detail=detail, category=row.category.value)
 
 
 def _figures(recipe: Recipe, statistics: RunStatistics) -> dict[str, Any]:

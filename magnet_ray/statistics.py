@@ -27,9 +27,11 @@ _WORD = re.compile(r"\w+(?:['\u2019]\w+)?")
 
 
 class RunStatistics:
-    """An accumulator: `add` tables of rows, then read `summary`."""
+    """An accumulator: `add` tables of rows, `merge` what others gathered over later ones, then read `summary`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, diversity: bool = True) -> None:
+        """`diversity`: measure it too."""
+        self._measures_diversity = diversity
         self.categories: Counter[str] = Counter()
         self.domains: Counter[str] = Counter()
         self.operations: Counter[str] = Counter()
@@ -37,7 +39,6 @@ class RunStatistics:
         self.turns: dict[str, Counter[int]] = {}
         self.calls: dict[str, Counter[int]] = {}
         self.nested = 0
-        self.dependent = 0
         self.arguments: Counter[str] = Counter()
         self.examples: dict[str, list[Trajectory]] = {}
         self.diversity = Diversity()
@@ -65,12 +66,24 @@ class RunStatistics:
             shown = self.examples.setdefault(category, [])
             if len(shown) < EXAMPLES:
                 shown += from_table(Trajectory, rows.slice(index, 1))
-        if self.diversity.queries >= SAMPLED_QUERIES:
+        if not self._measures_diversity or self.diversity.queries >= SAMPLED_QUERIES:
             return
         for messages, provenance in zip(rows.column("messages").to_pylist(), rows.column("provenance").to_pylist(), strict=True):
             if self.diversity.queries < SAMPLED_QUERIES:
                 queries = [message["content"] for message in orjson.loads(messages) if message["role"] == "user"]
                 self.diversity.add(queries, orjson.loads(provenance))
+
+    def merge(self, later: RunStatistics) -> None:
+        """Add what was gathered over rows that come after these; diversity stays that of these."""
+        for name in ("categories", "domains", "operations", "functions", "arguments"):
+            getattr(self, name).update(getattr(later, name))
+        for name in ("turns", "calls"):
+            for category, counts in getattr(later, name).items():
+                getattr(self, name).setdefault(category, Counter()).update(counts)
+        self.nested += later.nested
+        for category, rows in later.examples.items():
+            shown = self.examples.setdefault(category, [])
+            shown += rows[: EXAMPLES - len(shown)]
 
     def summary(self) -> dict[str, Any]:
         """The figures as plain JSON values, for the manifest."""

@@ -20,6 +20,7 @@ from magnet_ray.places import Place, make_directory, remove_tree, storage_errors
 from magnet_ray.rows import from_table, record_schema
 
 ROWS_PER_GROUP, GROUPS_PER_FILE = 1_000, 10
+ROWS_PER_FILE = ROWS_PER_GROUP * GROUPS_PER_FILE
 
 Record = TypeVar("Record")
 Item = TypeVar("Item")
@@ -141,9 +142,20 @@ def write_tables(tables: Iterable[pa.Table], schema: pa.Schema, directory: Place
     files: list[DataFile] = []
     first = next(groups, schema.empty_table())
     while first.num_rows or not files:
-        files.append(_write_part(first, islice(groups, GROUPS_PER_FILE - 1), directory / f"part-{len(files):05d}.parquet"))
+        files.append(_write_part(first, islice(groups, GROUPS_PER_FILE - 1), part_file(directory, len(files))))
         first = next(groups, schema.empty_table())
     return files
+
+
+def write_part(tables: Iterable[pa.Table], schema: pa.Schema, directory: Place, number: int) -> DataFile:
+    """Write one of the files of `write_tables`: what it would write, given the tables of its rows."""
+    groups = _regrouped(tables, schema)
+    return _write_part(next(groups, schema.empty_table()), groups, part_file(directory, number))
+
+
+def part_file(directory: Place, number: int) -> Place:
+    """A file of a table."""
+    return directory / f"part-{number:05d}.parquet"
 
 
 def _write_part(first: pa.Table, groups: Iterable[pa.Table], path: Place) -> DataFile:

@@ -52,6 +52,17 @@ def test_a_few_conversations_of_each_category_are_kept_as_examples() -> None:
     assert all(row.category.value == name for name, rows in statistics.examples.items() for row in rows)
 
 
+def test_what_is_gathered_apart_is_what_is_gathered_in_a_row() -> None:
+    rows = to_table(Trajectory, builtin_rows())
+    first, later = RunStatistics(), RunStatistics(diversity=False)
+    first.add(rows.slice(0, 7))
+    later.add(rows.slice(7))
+    said = first.diversity.summary()
+    first.merge(later)
+    assert first.examples == gathered().examples
+    assert first.summary() == gathered().summary() | {"diversity": said}
+
+
 def test_an_empty_run_has_a_summary_too() -> None:
     summary = RunStatistics().summary()
     assert summary["multi_turn_mean_turns"] == 0.0 and summary["diversity"]["commonest_opening"] == ""

@@ -36,8 +36,9 @@ from evals.throughput.teacher import rehearsed
 from magnet_ray.artifacts import RunDirectory, write_shard
 from magnet_ray.config import ClusterConfig, SynthesizeConfig, load_config
 from magnet_ray.environments.opening import open_environment
+from magnet_ray.final_tables import write_final_tables
 from magnet_ray.path_maker import PathMaker
-from magnet_ray.pipeline import Sketches, check_budget, finish
+from magnet_ray.pipeline import Sketches, check_budget, find_removed, finish
 from magnet_ray.progress import Progress
 from magnet_ray.ray_session import cluster
 from magnet_ray.shard_runs import taken
@@ -112,7 +113,7 @@ def driver(workers: int = 1_000, shards: int = 4_000, tables: int = 200, cpu_rat
     Args:
         workers: workers that are simulated.
         shards: shards of 100 paths whose reports the driver takes.
-        tables: shards whose rows go into final tables.
+        tables: shards whose rows go into final tables, which tasks write: the driver tells them what, and gathers what they counted.
         cpu_rate: paths that one CPU makes in a second with the embedded teacher (`synthesis rate`, the default mix).
         model_rate: conversations that one worker holds through in a second at its ceiling (`teacher ceiling`).
     """
@@ -121,14 +122,13 @@ def driver(workers: int = 1_000, shards: int = 4_000, tables: int = 200, cpu_rat
         template = _report(sample, Path(directory) / "sample")
         pool = _fed(Path(directory) / "pool", shards, partial(_from_pool, template, workers))
         tasks = _fed(Path(directory) / "tasks", shards, partial(_from_tasks, template))
-    end = _finished(sample, tables)
+        end = _finished(Path(directory) / "finished", sample, tables)
     table = []
     for name, feed, rate in (("CPUs with the embedded teacher", tasks, cpu_rate), ("workers with a model", pool, model_rate)):
-        most, half = 1 / feed / rate, 1 / end / rate
+        cost = feed + end
         table += [
-            (name, f"{feed * 1e6:.1f} µs a conversation", f"{1 / feed:,.0f} conversations/s"),
-            ("", f"/ {rate:g} conversations/s each", f"the driver feeds {most:,.0f}"),
-            ("", f"final tables {end * 1e6:.1f} µs a row, after the rest", f"they take as long as the rest at {half:,.0f}"),
+            (name, f"reports {feed * 1e6:.1f} + end {end * 1e6:.1f} µs a conversation", f"{1 / cost:,.0f} conversations/s"),
+            ("", f"/ {rate:g} conversations/s each", f"the driver feeds {1 / cost / rate:,.0f}"),
         ]
     print_table(f"{workers:,} simulated workers, {shards * 100:,} conversations", table)
 
@@ -188,19 +188,20 @@ def _fed(directory: Path, shards: int, reports_of: Any) -> float:
         sketches, began = Sketches(), time.process_time()
         for report in taken(run, reports_of(items), progress):
             sketches.add(report)
-        sketches.twins(config.verification.near_duplicate)
+        sketches.kept(find_removed(run, sketches))
         return (time.process_time() - began) / run.total
 
 
-def _finished(recipe: Recipe, shards: int) -> float:
+def _finished(directory: Path, recipe: Recipe, shards: int) -> float:
     """CPU seconds of this process for a row of the final tables."""
     config = load_config(overrides={"num": shards * 100, "failure_budget": 1.0})
-    with tempfile.TemporaryDirectory() as directory, RunDirectory.open(Path(directory) / "run", config) as run, Progress() as progress:
+    with RunDirectory.open(directory, config) as run, Progress() as progress:
         run.claim_pool(recipe.fingerprint)
         _write_shards(run, recipe, min(10, shards))
+        kept = [index for table in run.tables() for index in table.column("index").to_pylist()]
         began = time.process_time()
         check_budget(run, {})
-        finish(run, recipe, ({}, {}), {}, progress, time.monotonic())
+        finish(run, recipe, (write_final_tables(run, kept, {}, progress), {}), {}, time.monotonic())
         return (time.process_time() - began) / run.total
 
 
