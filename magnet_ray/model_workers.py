@@ -87,7 +87,10 @@ class ModelAccess:
 
 
 class ModelWorker:
-    """One process of the pool. It is called from several threads, with a shard in each."""
+    """One process of the pool. It is called from several threads, with a shard in each.
+
+    None of its methods is a coroutine: Ray would run all of them in one thread, and one shard at a time.
+    """
 
     def __init__(
         self, shared: Sequence[ray.ObjectRef[Maker]], access: ModelAccess, board: ActorHandle[Any], conversations: int, label: RunLabel
@@ -100,49 +103,63 @@ class ModelWorker:
             conversations: conversations in flight at most.
             label: what the run is called in metrics.
         """
-        self._name, self._board, self._metrics = uuid4().hex, board, metrics_of(label)
-        self._buckets: dict[str, str] = {}
-        self._open_buckets: Counter[str] = Counter()
-        self._done = self._failed = 0
-        self._stopped = ""
-        self._cache = ResponseCache.open(access.responses)
-        self._transports: list[MeteredTransport] = []
-        self._clock = IdleClock()
-        self._loop = asyncio.SelectorEventLoop(self._clock)
+        clock = IdleClock()
+        self._loop = asyncio.SelectorEventLoop(clock)
         threading.Thread(target=self._loop.run_forever, daemon=True, name="conversations").start()
-        self._await(self._open(ray.get(shared[0]), access, conversations))
+        self._held = HeldConversations(access, board, metrics_of(label), clock)
+        self._await(self._held.open(ray.get(shared[0]), access, conversations))
         spare_the_collector()
 
     def work(self, item: dict[str, Any]) -> dict[str, Any]:
         """Make (or read) a shard, and report on it: see `report_of`."""
-        began, tokens = perf_counter(), Counter[str]()
-        made, refusal = known_shard(item, self._maker), ""
+        began, tokens, held = perf_counter(), Counter[str](), self._held
+        made, refusal = known_shard(item, held.maker), ""
         if made is None:
-            made = self._await(self._make(self._maker.units(indices_of(item)), tokens))
+            made = self._await(held.make(held.maker.units(indices_of(item)), tokens))
             if made is not None:
-                refusal = write_made(item, made, self._maker)
+                refusal = write_made(item, made, held.maker)
         # Before the driver hears of the shard, so that its totals are complete when the last one is in.
-        ray.get(self._board.report.remote(self._name, self._score()))
-        stopped = "" if made is not None else self._stopped
+        self._await(held.report())
+        stopped = "" if made is not None else held.stopped
         work = Work(seconds=perf_counter() - began, tokens=tokens, refusal=refusal, stopped=stopped)
-        return report_of(item, made or Made(), self._maker, work)
+        return report_of(item, made or Made(), held.maker, work)
 
     def close(self) -> None:
         """Give back connections and what is left of the budget's block, and end the process, which then exports its last counts."""
-        self._await(self._models.close())
-        self._cache.close()
+        self._await(self._held.close())
         exit_actor()  # type: ignore[no-untyped-call]
 
     def _await(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def _open(self, maker: Maker, access: ModelAccess, conversations: int) -> None:
+
+class HeldConversations:
+    """The conversations of one worker, all on one event loop."""
+
+    def __init__(self, access: ModelAccess, board: ActorHandle[Any], metrics: RunMetrics, clock: IdleClock) -> None:
+        """See `ModelWorker`; `clock`: the event loop's."""
+        self._name, self._board, self._metrics, self._clock = uuid4().hex, board, metrics, clock
+        self._buckets: dict[str, str] = {}
+        self._open_buckets: Counter[str] = Counter()
+        self._done = self._failed = 0
+        self._cache = ResponseCache.open(access.responses)
+        self._transports: list[MeteredTransport] = []
+        self.stopped = ""
+        """Why nothing new begins, if that is so."""
+
+    async def open(self, maker: Maker, access: ModelAccess, conversations: int) -> None:
+        """Reach the models, and report now and then."""
         leased = LeasedLedger(self._exchange, role_prices(access.settings), access.teacher.budget.seconds)
         metered = replace(access, transport=partial(self._metered, access.transport))
         self._models = metered.open(MeteredLedger(leased, self._metrics), self._cache, lambda key: self._buckets.get(key.record, "other"))
-        self._maker = maker.with_models(self._models)
+        self.maker = maker.with_models(self._models)
         self._conversations = Conversations(conversations, self._models)
         self._reporting = asyncio.create_task(self._report_now_and_then())
+
+    async def close(self) -> None:
+        """Give back connections and what is left of the budget's block."""
+        await self._models.close()
+        self._cache.close()
 
     def _metered(self, transport: Callable[[ModelSettings], Transport], settings: ModelSettings) -> Transport:
         self._transports.append(MeteredTransport(transport(settings), self._metrics))
@@ -158,7 +175,7 @@ class ModelWorker:
             raise BudgetSpent(granted)
         return granted
 
-    async def _make(self, units: Sequence[Unit], tokens: Counter[str]) -> Made | None:
+    async def make(self, units: Sequence[Unit], tokens: Counter[str]) -> Made | None:
         """What became of the units, or None when the budget did not last for all of them; `tokens`: what they took is added."""
         SHARD_TOKENS.set(tokens)
         buckets = {unit.id: f"{unit.index // BUCKET:06d}" for unit in units}
@@ -177,31 +194,33 @@ class ModelWorker:
         return joined(whole) if len(whole) == len(made) else None
 
     async def _make_one(self, unit: Unit) -> Made | None:
-        if self._stopped:
+        if self.stopped:
             return None
         try:
-            made = await self._maker.make(unit)
+            made = await self.maker.make(unit)
         except BudgetSpent as spent:
-            self._stopped = str(spent)
+            self.stopped = str(spent)
             return None
         self._done += 1
         self._failed += bool(made.failures)
         return made
 
-    def _score(self) -> Score:
-        return Score(
+    async def report(self) -> None:
+        """Put up on the scoreboard how far they have come."""
+        score = Score(
             done=self._done,
             failed=self._failed,
             usage=self._models.usage.as_json(),
             seconds=self._clock.seconds,
             busy=self._clock.seconds - self._clock.idle,
         )
+        await self._board.report.remote(self._name, score)
 
     async def _report_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             self._metrics.in_flight(sum(transport.in_flight for transport in self._transports))
-            self._board.report.remote(self._name, self._score())
+            await self.report()
 
 
 ModelWorkerActor = ray.remote(ModelWorker)

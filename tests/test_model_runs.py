@@ -62,6 +62,8 @@ def test_a_run_keeps_what_the_models_worded_and_counts_what_it_took(rehearsal: R
         assert done.returncode == DONE, done.stderr
         served = server.served
     assert list(read_trajectories(tmp_path / "run", checksums=True)) == kept(rehearsal)
+    # Two workers with more than one shard in flight each.
+    assert served.most_in_flight > 2 * 10
     assert set(served.answered) >= set(rehearsal.answers) and again(served) == 0
     manifest = read_manifest(tmp_path / "run")
     usage = manifest.usage.values()
