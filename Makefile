@@ -109,7 +109,7 @@ test-serve: setup-dev setup-serve  ## the tests that need a server or a benchmar
 
 # pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure.
 test-slow: setup-dev  ## the tests that take long or start clusters
-	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
+	@$(BIN)/python -m pytest -m slow --durations=25 $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
 
 chaos: setup-dev setup-serve  ## kill workers, replicas, the teacher, nodes, the head and the driver at random, for MINUTES (20)
 	@MAGNET_CHAOS_MINUTES="$(MINUTES)" $(BIN)/python -m pytest -m slow -s tests/chaos $(PYTEST_ARGS)

@@ -6,7 +6,7 @@
 One server runs at a time, on this machine, with the same requests at 1, 4 and 16 in flight. `null` compares with the time that the
 engine itself takes in a loop, so that all of the HTTP, the checks and the handles are counted as added. Of an engine that answers at once
 as many requests come as the CPUs can take, and each waits for those before it: that measures requests a second. What is added to a
-model's own time shows behind an engine that waits first.
+model's own time shows behind an engine that waits first, whose requests begin one after the other.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from evals.throughput.null_engine import NullEngine
 from evals.throughput.serving_load import Load, Measured, measure
 from evals.throughput.tables import print_table
 from magnet_ray.progress import Progress
+from magnet_ray.ray_session import SERVE_SETTINGS
 from magnet_ray.serving.app import application, engine_replicas, gateway
 from magnet_ray.serving.chat_requests import parse_chat
 from magnet_ray.serving.running import deployed, use_haproxy
@@ -66,7 +67,7 @@ def _measure_null(config: ServeConfig, wait: float, requests: int) -> None:
         for stream in (False, True):
             for concurrency in CONCURRENCIES:
                 count = ROUNDS * concurrency if wait else requests
-                load = Load(requests=count, concurrency=concurrency, stream=stream, tokens=32)
+                load = Load(requests=count, concurrency=concurrency, stream=stream, tokens=32, spread=wait)
                 run = measure(url, "null", load)
                 added = run.first[0] - wait * 1e3 if stream else run.whole[0] - bare
                 rows.append((str(concurrency), "streamed" if stream else "whole", *_cells(run), f"{added:.1f} ms"))
@@ -118,7 +119,7 @@ async def _alone(engine: NullEngine) -> float:
 
 @contextmanager
 def _cluster() -> Iterator[None]:
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled", **SERVE_SETTINGS)
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     try:
         yield

@@ -28,6 +28,8 @@ class Load:
     """Most tokens of an answer."""
     warm_up: int = 4
     """Requests before those that count, for each that is in flight."""
+    spread: float = 0.0
+    """Seconds over which the first requests begin, so that they do not all come and go together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,21 +93,22 @@ async def _measure(base_url: str, model: str, load: Load) -> Measured:
         async def ask(number: int) -> Timing:
             return await _ask(session, f"{base_url}/chat/completions", _body(model, number, load))
 
-        await _worked_off(ask, load.warm_up * load.concurrency, load.concurrency)
+        await _worked_off(ask, load.warm_up * load.concurrency, load)
         began = time.perf_counter()
-        timings = await _worked_off(ask, load.requests, load.concurrency)
+        timings = await _worked_off(ask, load.requests, load)
         return Measured(seconds=time.perf_counter() - began, timings=timings)
 
 
-async def _worked_off(ask: Any, requests: int, concurrency: int) -> list[Timing]:
+async def _worked_off(ask: Any, requests: int, load: Load) -> list[Timing]:
     numbers = iter(range(requests))
     timings: list[Timing] = []
 
-    async def worker() -> None:
+    async def worker(position: int) -> None:
+        await asyncio.sleep(load.spread * position / load.concurrency)
         for number in numbers:
             timings.append(await ask(number))
 
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    await asyncio.gather(*(worker(position) for position in range(load.concurrency)))
     return timings
 
 
