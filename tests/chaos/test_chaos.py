@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -34,6 +35,8 @@ CONVERSATIONS, PATHS = 60, 1_000
 """Conversations of a run with a teacher, and paths of one without."""
 PAUSE_SECONDS = (4.0, 12.0)
 """Between two deaths, at least and at most."""
+NOBODY_THERE = ("the Ray cluster .* cannot be joined", "the model teacher .* cannot be used")
+"""What a driver says that begins while the head or the teacher is away, before it does anything."""
 KINDS = ("worker", "replica", "teacher", "node", "head", "driver")
 
 
@@ -46,7 +49,7 @@ class Chaos:
         self.killed: Counter[str] = Counter()
 
     def survived_by(self, options: Sequence[object], out: Path) -> None:
-        """Run a job to its end, whatever dies meanwhile. It may end early, to be resumed, if its driver is killed or finds no head."""
+        """Run a job to its end, whatever dies meanwhile. It may end early if its driver is killed, or finds no head or no teacher."""
         more: tuple[str, ...] = ()
         while True:
             with started(*options, "--out", out, *more) as command:
@@ -55,7 +58,7 @@ class Chaos:
                 done = command.wait()
             if done.returncode == DONE:
                 return
-            assert self.killed["driver"] > drivers or "cannot be joined" in done.stderr, done.stderr
+            assert self.killed["driver"] > drivers or any(re.search(words, done.stderr) for words in NOBODY_THERE), done.stderr
             more = ("--resume",)
 
     def _kill_until_it_ends(self, command: Command, out: Path) -> None:
