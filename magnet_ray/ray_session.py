@@ -22,9 +22,6 @@ from magnet_ray.config import ClusterConfig
 from magnet_ray.errors import ConfigError
 from magnet_ray.progress import Progress
 
-SERVE_SETTINGS = {"RAY_SERVE_USE_GRPC_BY_DEFAULT": "1"}
-"""What Ray Serve reads from the environment of a cluster's processes: requests go to replicas over gRPC, with the cluster's token, and not
-as Ray's tasks, which cost each request half as much again and each piece of an answer three times as much."""
 CONNECT_SECONDS = 10.0
 """Longest wait for a cluster's port to answer."""
 
@@ -59,8 +56,6 @@ def _start(num_cpus: int | None) -> None:
     # The job needs no network, so nothing should reach for it.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    for name, value in SERVE_SETTINGS.items():
-        os.environ.setdefault(name, value)
     # It would announce that tokens are in use.
     logging.getLogger("ray._private.authentication.authentication_token_setup").setLevel(logging.ERROR)
     # `local`, because without an address Ray joins any cluster that happens to run on this machine.

@@ -33,7 +33,6 @@ from evals.throughput.null_engine import NullEngine
 from evals.throughput.serving_load import Load, Measured, measure
 from evals.throughput.tables import print_table
 from magnet_ray.progress import Progress
-from magnet_ray.ray_session import SERVE_SETTINGS
 from magnet_ray.serving.app import application, engine_replicas, gateway
 from magnet_ray.serving.chat_requests import parse_chat
 from magnet_ray.serving.running import deployed, use_haproxy
@@ -119,7 +118,7 @@ async def _alone(engine: NullEngine) -> float:
 
 @contextmanager
 def _cluster() -> Iterator[None]:
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled", **SERVE_SETTINGS)
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     try:
         yield

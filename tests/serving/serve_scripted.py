@@ -11,7 +11,6 @@ import sys
 import ray
 
 from magnet_ray.progress import Progress
-from magnet_ray.ray_session import SERVE_SETTINGS
 from magnet_ray.sections import load_section
 from magnet_ray.serving.access import key_digests
 from magnet_ray.serving.app import engine_replicas, gateway
@@ -23,7 +22,7 @@ from tests.serving.scripted_engine import ScriptedEngine
 
 def main() -> None:
     config = load_section(ServeConfig, sets=sys.argv[2:], overrides={"http.port": int(sys.argv[1]), "name": MODEL})
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled", **SERVE_SETTINGS)
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     application = gateway(config, key_digests(config), engine_replicas(config, ScriptedEngine))
     with deployed(application, config.http, Progress()) as url:
