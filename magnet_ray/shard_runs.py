@@ -112,6 +112,8 @@ def taken(
     """
     label = label_of(run)
     budget, nodes, stopped = FailureBudget(run), Counter[str](), ""
+    # Before the first comes: a queue that shows only once it moves hides the runs that are stuck.
+    metrics_of(label).waiting(run.shards)
     for seen, report in enumerate(reports, 1):
         metrics_of(label).waiting(run.shards - seen)
         _check_report(run, report)
