@@ -19,6 +19,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PIP_VLLM = $(VENV_VLLM)/bin/python -m pip install --quiet --disable-pip-version-check
 OUT ?= runs/quickstart
 PYTEST_ARGS ?=
+# Tests at once: the fast ones one on each core.
+PYTEST_FAST ?= -n auto --dist worksteal
+# The slow ones start clusters of their own, and wait as much as they work.
+PYTEST_SLOW ?= -n 2 --dist loadfile
 # How long `make chaos` takes.
 MINUTES ?= 20
 
@@ -99,17 +103,17 @@ types: setup-dev  ## mypy, strict
 	@$(BIN)/mypy magnet_ray tests $$(find jobs evals -name '*.py' 2>/dev/null)
 
 test: lint types  ## set up, then ruff, mypy and all tests but the slow ones
-	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_FAST) $(PYTEST_ARGS)
 
 test-train: setup-dev setup-train  ## the tests that need torch, but the slow ones
-	@$(BIN)/python -m pytest -m "not slow" tests/render tests/training $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow" tests/render tests/training $(PYTEST_FAST) $(PYTEST_ARGS)
 
 test-serve: setup-dev setup-serve  ## the tests that need a server or a benchmark's package, but the slow ones
-	@$(BIN)/python -m pytest -m "not slow" tests/serving tests/evals $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow" tests/serving tests/evals $(PYTEST_FAST) $(PYTEST_ARGS)
 
 # pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure.
 test-slow: setup-dev  ## the tests that take long or start clusters
-	@$(BIN)/python -m pytest -m slow --durations=25 $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
+	@$(BIN)/python -m pytest -m slow --durations=25 $(PYTEST_SLOW) $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
 
 chaos: setup-dev setup-serve  ## kill workers, replicas, the teacher, nodes, the head and the driver at random, for MINUTES (20)
 	@MAGNET_CHAOS_MINUTES="$(MINUTES)" $(BIN)/python -m pytest -m slow -s tests/chaos $(PYTEST_ARGS)

@@ -25,15 +25,15 @@ TRAINING: Final[dict[str, Any]] = {
     "batch_size": 4,
     "gradient_checkpointing": False,
     "failure_budget": 1.0,
-    "held_out.turns": 6,
-    "held_out.max_new_tokens": 64,
+    "held_out.turns": 4,
+    "held_out.max_new_tokens": 48,
 }
 """Settings of both trainings."""
 SETTINGS: Final[dict[str, Any]] = {
     "synthesize.num": 200,
     "synthesize.ray.shard_size": 25,
     **{f"{method}.{key}": value for method in ("sft", "mdpo") for key, value in TRAINING.items()},
-    "sft.max_steps": 5,
+    "sft.max_steps": 4,
     "sft.learning_rate": 2e-4,
     "mdpo.max_steps": 2,
     "mdpo.learning_rate": 5e-6,

@@ -75,6 +75,8 @@ TINY = (
     *("--set", "distill.num=6", "--set", "distill.student={max_tokens: 8}", "--set", "distill.rollouts=1", "--set", "distill.max_rounds=1"),
     *("--set", "distill.fill=true", "--set", "distill.balance=false", "--set", "distill.failure_budget=1.0"),
     *("--set", "distill.teacher.workers=1", "--set", "evaluate.evaluations=[heldout, toolquery]"),
+    # The SFT model is the student, and so is served as well.
+    *("--set", "evaluate.checkpoints=[base, mdpo]"),
     *("--set", "evaluate.heldout.limit=1", "--set", "evaluate.heldout.max_rounds=1", "--set", "evaluate.heldout.model.max_tokens=8"),
     *("--set", "evaluate.toolquery.limit=1", "--set", "evaluate.toolquery.max_steps=1", "--set", "evaluate.toolquery.model.max_tokens=8"),
     *("--set", "serve.engine=transformers", "--set", "serve.http.host=127.0.0.1"),
@@ -93,14 +95,14 @@ def test_the_whole_paper_is_one_submitted_job(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         # The same again is no work: everything is there.
         again = head.submit("again", *entry, "--resume")
-        assert again.returncode == 0 and again.stdout.count("was finished before") == 12, again.stdout
+        assert again.returncode == 0 and again.stdout.count("was finished before") == 10, again.stdout
     made = manifests(out)
-    evaluations = [f"evaluate/{name}-{kind}" for name in ("base", "mdpo", "sft") for kind in ("heldout", "toolquery")]
+    evaluations = [f"evaluate/{name}-{kind}" for name in ("base", "mdpo") for kind in ("heldout", "toolquery")]
     assert sorted(made) == sorted(["synthesize", "sft", "distill", "mdpo", *evaluations])
     # The student was the SFT model: its answers are in the pairs' run, and were asked of a model of that name.
     assert made["distill"]["config"]["student"]["name"] == "sft" and made["distill"]["usage"]["student"]["requests"] > 0  # type: ignore[index]
     assert made["mdpo"]["config"]["model"] == str(out / "sft" / "model")  # type: ignore[index]
-    assert "[12/12] evaluate/mdpo-toolquery" in done.stdout
+    assert "[10/10] evaluate/mdpo-toolquery" in done.stdout
     assert "held-out turns right" in (out / "README.md").read_text(encoding="utf-8")
     tables = {kind: (out / "evaluate" / kind / "comparison.md").read_text(encoding="utf-8") for kind in ("heldout", "toolquery")}
-    assert all("| base | sft | mdpo |" in table for table in tables.values())
+    assert all("| base | mdpo |" in table for table in tables.values())

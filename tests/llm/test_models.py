@@ -191,7 +191,8 @@ def test_the_client_finds_how_much_a_crowded_server_takes() -> None:
         )
         assert answers == expected(300)
         assert server.served.answered == once_each(300)
-        assert server.served.refused < 300
+        # One that keeps 64 in flight is refused well over a thousand times.
+        assert server.served.refused < 600
         assert usage["errors"] == {"rate_limited": server.served.refused}
 
 

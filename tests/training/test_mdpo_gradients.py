@@ -36,6 +36,8 @@ scoring: Any = pytest.importorskip("magnet_ray.training.scoring")
 losses: Any = pytest.importorskip("magnet_ray.training.losses")
 attention.register_segment_attention()
 BETA, WEIGHT = 0.3, 0.7
+EQUAL: dict[str, Any] = {"rel": 1e-5, "abs": 1e-5}
+"""In float32, whose rounding follows the size of a sum and the processor's order of adding."""
 LAYOUTS = ("one pack", "a pack each", "sides apart")
 PAIRS = random_pairs(*SHAPES.values())
 
@@ -94,7 +96,7 @@ def plainly(policy: Any, reference: Any, pairs: Sequence[Tokens], *, normalised:
 def assert_equal(policy: Any, reference: Any, pairs: Sequence[Tokens], how: str = "one pack", *, normalised: bool = False) -> None:
     """Loss and gradients are the formula's."""
     expected, pulls = plainly(policy, reference, pairs, normalised=normalised)
-    assert our_loss(policy, reference, pairs, how, normalised=normalised).item() == pytest.approx(expected, abs=1e-5)
+    assert our_loss(policy, reference, pairs, how, normalised=normalised).item() == pytest.approx(expected, **EQUAL)
     assert_same_gradients(gradients(policy), pulls)
 
 
@@ -125,7 +127,7 @@ def test_shares_of_two_workers_add_up_to_the_global_batch() -> None:
     policy, reference = models()
     expected, pulls = plainly(policy, reference, PAIRS)
     parts = [our_loss(policy, reference, PAIRS[rank::2], "a pack each", of=PAIRS).item() for rank in range(2)]
-    assert sum(parts) == pytest.approx(expected, abs=1e-5)
+    assert sum(parts) == pytest.approx(expected, **EQUAL)
     assert_same_gradients(gradients(policy), pulls)
 
 
@@ -145,7 +147,7 @@ def test_recomputing_layers_gives_the_same_gradients() -> None:
     policy, reference = models()
     expected, pulls = plainly(policy, reference, PAIRS)
     policy.train().activation_checkpointing_enable()
-    assert our_loss(policy, reference, PAIRS).item() == pytest.approx(expected, abs=1e-5)
+    assert our_loss(policy, reference, PAIRS).item() == pytest.approx(expected, **EQUAL)
     assert_same_gradients(gradients(policy), pulls)
 
 
@@ -315,9 +317,9 @@ def test_given_the_same_tokens_and_masks_the_loss_is_trl_s(tmp_path: Path) -> No
         known, _ = sums_of(reference, row, "one pack")
     made = losses.mdpo_loss(sums, known, beta=BETA)
     made.losses.mean().backward()
-    assert made.losses.mean().item() == pytest.approx(expected.item(), abs=1e-5)
+    assert made.losses.mean().item() == pytest.approx(expected.item(), **EQUAL)
     assert_same_gradients(gradients(policy), gradients(trainer.model))
-    assert made.margins.mean().item() == pytest.approx(trainer._metrics["eval"]["rewards/margins"][0], abs=1e-5)
+    assert made.margins.mean().item() == pytest.approx(trainer._metrics["eval"]["rewards/margins"][0], **EQUAL)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -333,7 +335,7 @@ def test_given_the_mask_of_several_turns_the_loss_is_trl_s(tmp_path: Path) -> No
     row = packs.pack(pairs)
     with torch.no_grad():
         made = losses.mdpo_loss(sums_of(policy, row, "one pack")[0], sums_of(reference, row, "one pack")[0], beta=BETA)
-    assert made.losses.mean().item() == pytest.approx(expected.item(), abs=1e-5)
+    assert made.losses.mean().item() == pytest.approx(expected.item(), **EQUAL)
 
 
 def test_the_sft_part_is_the_model_s_own_loss_on_the_right_sides() -> None:
@@ -347,4 +349,4 @@ def test_the_sft_part_is_the_model_s_own_loss_on_the_right_sides() -> None:
     inputs = {name: packs.pack(right)[name] for name in ("input_ids", "position_ids", "segments")}
     expected = own(**inputs, labels=torch.as_tensor(labels)[None], num_items_in_batch=tokens).loss
     sums, _ = sums_of(policy, row, "one pack")
-    assert losses.sft_loss(sums, tokens=tokens).item() == pytest.approx(expected.item(), abs=1e-5)
+    assert losses.sft_loss(sums, tokens=tokens).item() == pytest.approx(expected.item(), **EQUAL)

@@ -44,12 +44,12 @@ def test_a_tiny_model_is_tuned_on_what_was_made(model: Path, bucket: Place, tmp_
     assert read_manifest(bucket / "quick").finished == made
     assert {"manifest.json", "sft.jsonl", "README.md", "trajectories"} <= entries(bucket / "quick")
     manifests = {name: json.loads((bucket / f"quick-{name}" / "manifest.json").read_text()) for name in ("pairs", "sft", "mdpo")}
-    assert manifests["sft"]["steps"] == 5 and manifests["mdpo"]["steps"] == 2
+    assert manifests["sft"]["steps"] == 4 and manifests["mdpo"]["steps"] == 2
     assert (bucket / "quick-mdpo" / "model" / "model.safetensors").exists()
     # mDPO starts from what SFT ended with, which has given its answers.
     assert "was asked these turns before" in done.stderr
     answers = [(bucket / f"quick-{name}.jsonl").read_text() for name in ("sft/held_out/after", "mdpo/held_out/before")]
-    assert answers[0] == answers[1] and answers[0].count("\n") == 6
+    assert answers[0] == answers[1] and answers[0].count("\n") == 4
 
     # Served, asked once, and scored.
     assert "How is the weather in Ulm?" in done.stdout and "turns with calls due" in done.stdout

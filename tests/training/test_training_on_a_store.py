@@ -80,19 +80,6 @@ def assert_same(run: Place, other: Path) -> None:
     assert all(torch.allclose(weight, here[name], atol=1e-2) for name, weight in there.items())
 
 
-def test_a_run_on_a_store_equals_the_one_on_a_disk(world: World, on_a_disk: Path) -> None:
-    out = world.there / "sft"
-    trained(*world.arguments("sft", world.there, out, "--set", "report_to=[tensorboard]", "--set", "checkpoint.every=4"))
-    assert_same(out, on_a_disk)
-    assert {"manifest.json", "model", "curve.jsonl", "README.md", "tensorboard", "run.json"} == entries(out)
-    assert entries(out / "model") == entries(on_a_disk / "model")
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert {file["path"] for file in manifest["files"]} == {f"model/{name}" for name in entries(out / "model")}
-    assert all((out / file["path"]).stat().st_size == file["bytes"] for file in manifest["files"])
-    assert matching(out / "tensorboard", "events*")
-    assert f"magnet serve --model {out}/model" in (out / "README.md").read_text()
-
-
 def test_adapters_measured_and_merged_on_a_store(world: World) -> None:
     out = world.there / "mdpo"
     held_out = [word for each in HELD_OUT for word in ("--set", f"held_out.{each}")]
@@ -109,9 +96,9 @@ def test_adapters_measured_and_merged_on_a_store(world: World) -> None:
 
 
 @needs_proc
-def test_a_killed_run_goes_on_from_its_last_checkpoint(world: World, on_a_disk: Path) -> None:
-    out = world.there / "killed"
-    arguments = world.arguments("sft", world.there, out, "--set", "checkpoint.every=2")
+def test_a_killed_run_goes_on_and_equals_the_one_on_a_disk(world: World, on_a_disk: Path) -> None:
+    out = world.there / "sft"
+    arguments = world.arguments("sft", world.there, out, "--set", "report_to=[tensorboard]", "--set", "checkpoint.every=2")
     with started(*arguments) as command:
         wait_until(lambda: matching(out, "checkpoints/*/checkpoint_*/trainer_state.json"), PATIENCE, pause=0.1)
         command.process.send_signal(signal.SIGKILL)
@@ -123,7 +110,13 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(world: World, on_a_disk: 
     assert unfinished.returncode == 2 and "add --resume" in unfinished.stderr
     trained(*arguments, "--resume")
     assert_same(out, on_a_disk)
-    assert {"checkpoints", "lock"}.isdisjoint(entries(out))
+    assert {"manifest.json", "model", "curve.jsonl", "README.md", "tensorboard", "run.json"} == entries(out)
+    assert entries(out / "model") == entries(on_a_disk / "model")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert {file["path"] for file in manifest["files"]} == {f"model/{name}" for name in entries(out / "model")}
+    assert all((out / file["path"]).stat().st_size == file["bytes"] for file in manifest["files"])
+    assert matching(out / "tensorboard", "events*")
+    assert f"magnet serve --model {out}/model" in (out / "README.md").read_text()
 
 
 def test_a_model_that_is_not_there_is_one_line(world: World, tmp_path: Path) -> None:
