@@ -25,7 +25,7 @@ from magnet_ray.types import Failure, Trajectory
 ROOT = Path(__file__).parent.parent
 MARK = "MAGNET_TEST_MARK"
 """Environment variable by which the processes of one run are known, whoever their parent is by now."""
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds within which anything that a test waits for happens, on a busy machine too."""
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
