@@ -150,9 +150,10 @@ class _Translation:
         mark = self.environment.checkpoint()
         for attempt in range(self.workshop.settings.turn_retries + 1):
             rng = Random(f"{self.path.seed}/{turn}/{attempt}")
-            # What could not be worded is tried again with fewer values out of earlier outputs.
+            # What could not be worded is tried again with fewer values out of earlier outputs, in the end with none.
             self.tries = self.first_try + attempt
-            self.attempt = attempt * (3 if self.path.turns[turn].miss is Miss.PARAMETER else 1)
+            last = attempt and attempt == self.workshop.settings.turn_retries
+            self.attempt = attempt * (3 if last or self.path.turns[turn].miss is Miss.PARAMETER else 1)
             try:
                 added = await self._turn(turn, rng)
             except Rejected as rejected:

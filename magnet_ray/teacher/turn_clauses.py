@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from magnet_ray.errors import Rejected
-from magnet_ray.json_paths import split_path
+from magnet_ray.json_paths import split_path, value_at
 from magnet_ray.phrases import Phrases
 from magnet_ray.teacher import frames
 from magnet_ray.teacher.base import PlannedCall, TurnRequest
@@ -20,6 +20,7 @@ from magnet_ray.teacher.clauses import Rendered, choose_clause, render_clause, t
 from magnet_ray.teacher.mentions import Mentions
 from magnet_ray.teacher.phrasebook import phrases_of
 from magnet_ray.teacher.references import ORDINALS, Referent, describe_choice, describe_item, is_sayable, list_place, ordinal_words, refer
+from magnet_ray.teacher.shown import NOTHING_SHOWN, Shown, list_kind, list_kinds
 from magnet_ray.types import ArgumentOrigin, Effect, FailureReason, FunctionSpec, JsonValue, Origin, parsed
 from magnet_ray.wording import article, listing, spoken
 
@@ -189,11 +190,18 @@ class TurnClauses:
             return []
         if len({(call.origins[name].turn, call.origins[name].call) for call in calls}) > 1:
             return []
-        if not self._lists(origin, parsed(self.request.history[origin.turn].calls[origin.call].output))[0]:
+        output = parsed(self.request.history[origin.turn].calls[origin.call].output)
+        if not self._lists(calls[0], origin, output)[0]:
             return []
-        ago = self.request.turn - origin.turn
-        words = [ordinal_words(noun, place[1], turns_ago=ago) for place in places if place]
-        return [word for word in words if word] if all(words) else []
+        containers = {place[0] for place in places if place}
+        order = self._shown(origin.turn).order(value_at(output, containers.pop())) if len(containers) == 1 else ()
+        at = [order.index(place[1]) for place in places if place and place[1] in order]
+        words = [ordinal_words(noun, place, turns_ago=self.request.turn - origin.turn) for place in at]
+        return [word for word in words if word] if len(at) == len(calls) and all(words) else []
+
+    def _shown(self, turn: int) -> Shown:
+        """What the assistant said at the end of an earlier turn."""
+        return Shown(self.request.history[turn].reply, self.request.today)
 
     def _without_withheld(self, index: int, words: dict[str, str], flags: Mapping[str, bool]) -> Phrases:
         """Take the forgotten value out of the words; where no template can drop it, an indefinite phrase stands in."""
@@ -284,11 +292,11 @@ class TurnClauses:
             if described:
                 return described if first[0] is call and first[1] == parameter else f"its {noun}"
         if here:
-            output, spec = self.request.calls[origin.call].output, self.request.calls[origin.call].spec
+            output, spec, listed = self.request.calls[origin.call].output, self.request.calls[origin.call].spec, True
         else:
             executed = self.request.history[origin.turn].calls[origin.call]
-            output, spec = parsed(executed.output), self.request.specs[executed.function]
-        single, elliptic = self._lists(origin, output)
+            output, spec, listed = parsed(executed.output), self.request.specs[executed.function], not executed.nested
+        single, elliptic = self._lists(call, origin, output)
         unique = self._mentions.alone_now(parameter, noun, value) if here else self._only_since(origin, parameter, noun, value)
         referent = Referent(
             output=output,
@@ -299,8 +307,10 @@ class TurnClauses:
             found=spec.effect is Effect.READ,
             unique=unique,
             single_list=single,
+            shown=NOTHING_SHOWN if here else self._shown(origin.turn),
+            listed=listed,
         )
-        elliptic = elliptic and not self._elliptic and call.spec.names_thing(parameter)
+        elliptic = elliptic and not self._elliptic and call.spec.names_thing(parameter) and self._follows(call, parameter, origin)
         elliptic = elliptic and phrases_of(call.spec).argument(parameter).kind not in frames.SAID_PLAINLY
         text = refer(referent, self.rng, elliptic=elliptic)
         if text is None and here and list_place(origin.path) is None and not self._mentions.known(value):
@@ -308,26 +318,37 @@ class TurnClauses:
             return f"the {noun} of that {topic}" if topic and topic != noun else None
         return text
 
+    def _follows(self, call: PlannedCall, parameter: str, origin: ArgumentOrigin) -> bool:
+        """Whether nothing else was named since the list, so that `the cheapest one` can only be on it."""
+        if next(iter(call.arguments)) != parameter:
+            return False
+        asked = [index for index, other in enumerate(self.request.calls) if not self.nested[index] and other.step < call.step]
+        return asked[-1:] == [origin.call] if origin.turn == self.request.turn else not asked
+
     def _only_since(self, origin: ArgumentOrigin, parameter: str, noun: str, value: JsonValue) -> bool:
         key = next((part for part in reversed(split_path(origin.path)) if isinstance(part, str)), "")
         mentions = self._mentions
         return mentions.alone_since(origin.turn, parameter, noun, value) and mentions.alone_since(origin.turn, key, noun, value)
 
-    def _lists(self, origin: ArgumentOrigin, output: JsonValue) -> tuple[bool, bool]:
-        """Whether a list is the only one of its function that can be meant, and whether it is the only list at all."""
+    def _lists(self, call: PlannedCall, origin: ArgumentOrigin, output: JsonValue) -> tuple[bool, bool]:
+        """Whether a list is the only one of its kind that can be meant, and whether it is the only list at all."""
         place = list_place(origin.path)
         if place is None:
             return True, True
+        before = next(index for index, other in enumerate(self.request.calls) if other is call)
+        now = [
+            (other.spec.name, other.output) for other, nested in zip(self.request.calls[:before], self.nested, strict=False) if not nested
+        ]
         if origin.turn == self.request.turn:
-            shown = [(call.spec.name, call.output) for index, call in enumerate(self.request.calls) if not self.nested[index]]
-            name, later = self.request.calls[origin.call].spec.name, []
+            name, shown, later = self.request.calls[origin.call].spec.name, now, []
         else:
             turns = [[(call.function, parsed(call.output)) for call in turn.calls if not call.nested] for turn in self.request.history]
-            shown, later = turns[origin.turn], [pair for turn in turns[origin.turn + 1 :] for pair in turn]
-            name = self.request.history[origin.turn].calls[origin.call].function
-        same = sum(1 for function, _ in shown if function == name) == 1 and all(function != name for function, _ in later)
-        lists = sum(1 for _, other in shown if _has_list(other))
-        return same, same and lists == 1
+            name, shown = self.request.history[origin.turn].calls[origin.call].function, turns[origin.turn]
+            later = [pair for turn in (*turns[origin.turn + 1 :], now) for pair in turn]
+        kind = list_kind(value_at(output, place[0]), place[0])
+        alike = [function == name or kind in list_kinds(other) for function, other in shown]
+        same = sum(alike) <= 1 and not any(function == name or kind in list_kinds(other) for function, other in later)
+        return same, same and sum(1 for _, other in shown if list_kinds(other)) <= 1
 
     def _literal(self, call: PlannedCall, parameter: str) -> str:
         self._literals.add(str(call.arguments[parameter]))
@@ -353,11 +374,6 @@ def _listed(parts: list[str]) -> str:
     if len(parts) > 1 and ranked and len({match.group(2) for match in matches if match}) == 1:
         return f"{listing([f'the {match.group(1)}' for match in matches if match], limit=9)} {parts[0].split(' ', 2)[2]}"
     return listing(parts, limit=9)
-
-
-def _has_list(output: JsonValue) -> bool:
-    values = list(output.values()) if isinstance(output, dict) else [output]
-    return any(isinstance(value, list) and len(value) > 1 for value in values)
 
 
 def literal(call: PlannedCall, parameter: str, today: str, rng: Random) -> str:
