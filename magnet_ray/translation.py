@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from magnet_ray.arguments import Chosen, Surroundings, choose_arguments, vary
+from magnet_ray.consistency import mixes_things
 from magnet_ray.environments.base import Environment, OpenEnvironment
 from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
@@ -238,6 +239,10 @@ class _Translation:
             if made and made[-1].output == output:
                 reason = f"{spec.name} was called with the same arguments before, and nothing has changed since"
                 continue
+            if mixes_things(chosen, output, self.done):
+                self.environment.rollback(mark)
+                reason = f"{spec.name}({compact(chosen.values)}) takes what belongs to something else"
+                continue
             return planned_call(spec, chosen, output, position, nested=step.nested)
         raise Rejected(FailureReason.CALL_FAILED, reason)
 
@@ -248,7 +253,11 @@ class _Translation:
                 parameter, chosen = vary(first, around, rng, taken, only)
                 if self._made(first.spec, chosen):
                     continue
+                mark = self.environment.checkpoint()
                 output = execute(self.environment, first.spec, chosen.values)
+                if mixes_things(chosen, output, self.done):
+                    self.environment.rollback(mark)
+                    continue
             except CallError:
                 continue
             except Rejected:

@@ -7,7 +7,7 @@ was said.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -39,9 +39,12 @@ class Shown:
     def order(self, items: Sequence[Item]) -> tuple[int, ...]:
         """Indices of the named items in the order in which they were read out; empty where that is unclear.
 
-        It is unclear where some item was also named apart, before the list or after it.
+        It is unclear where some item was also named apart, before the list or after it, or under a name that it shares.
         """
         at = {index: places for index in range(len(items)) if (places := self._at(items, index))}
+        others = (value for index, item in enumerate(items) if index not in at for value in _names(item))
+        if any(self.says(value) for value in others):
+            return ()
         first = sorted(at, key=lambda index: at[index][0])
         last = sorted(at, key=lambda index: at[index][-1])
         return tuple(first) if first == last and len({at[index][0] for index in first}) == len(first) else ()
@@ -52,16 +55,24 @@ class Shown:
 
     def _at(self, items: Sequence[Item], index: int) -> tuple[int, ...]:
         """Where an item was named: by its first field, else by what else is its own."""
-        item = items[index]
-        for value in item.values() if isinstance(item, dict) else (item,):
-            # A number or a date says which item is meant only where items are nothing else.
-            telling = value is item or (isinstance(value, str) and not _MOMENT.match(value))
-            if telling and _alone(items, value) and (places := _places(self.text, value, self.today)):
+        for value in _names(items[index]):
+            if _alone(items, value) and (places := _places(self.text, value, self.today)):
                 return places
         return ()
 
 
 NOTHING_SHOWN: Final = Shown()
+
+
+def _names(item: Item) -> Iterator[JsonValue]:
+    """What may name an item: itself, or of a record the first text, and others that are no number, date or time."""
+    if isinstance(item, str | int | float):
+        yield item
+    if not isinstance(item, dict):
+        return
+    for place, value in enumerate(item.values()):
+        if isinstance(value, str) and not _MOMENT.match(value) and (not place or (len(value) > 2 and re.search(r"[^\W\d_]", value))):
+            yield value
 
 
 def _alone(items: Sequence[Item], value: JsonValue) -> bool:

@@ -297,21 +297,26 @@ class TurnClauses:
             executed = self.request.history[origin.turn].calls[origin.call]
             output, spec, listed = parsed(executed.output), self.request.specs[executed.function], not executed.nested
         single, elliptic = self._lists(call, origin, output)
-        unique = self._mentions.alone_now(parameter, noun, value) if here else self._only_since(origin, parameter, noun, value)
+        made = spec.effect is Effect.WRITE and phrases_of(spec).noun == noun
+        # What was just made is `that booking` whatever was spoken of before; `that train` may be the one of the turn before.
+        before = len(self.request.history)
+        since = origin.turn if not here else before if made else max(before - 1, 0)
         referent = Referent(
             output=output,
             path=origin.path,
             noun=noun,
             turns_ago=self.request.turn - origin.turn,
-            made=spec.effect is Effect.WRITE and phrases_of(spec).noun == noun,
+            made=made,
             found=spec.effect is Effect.READ,
-            unique=unique,
+            unique=self._only_since(since, origin, parameter, noun, value),
             single_list=single,
             shown=NOTHING_SHOWN if here else self._shown(origin.turn),
             listed=listed,
         )
         elliptic = elliptic and not self._elliptic and call.spec.names_thing(parameter) and self._follows(call, parameter, origin)
         elliptic = elliptic and phrases_of(call.spec).argument(parameter).kind not in frames.SAID_PLAINLY
+        if here and list_place(origin.path) is None and frames.PLACES.search(noun):
+            return None
         text = refer(referent, self.rng, elliptic=elliptic)
         if text is None and here and list_place(origin.path) is None and not self._mentions.known(value):
             topic = phrases_of(spec).noun
@@ -325,10 +330,10 @@ class TurnClauses:
         asked = [index for index, other in enumerate(self.request.calls) if not self.nested[index] and other.step < call.step]
         return asked[-1:] == [origin.call] if origin.turn == self.request.turn else not asked
 
-    def _only_since(self, origin: ArgumentOrigin, parameter: str, noun: str, value: JsonValue) -> bool:
+    def _only_since(self, turn: int, origin: ArgumentOrigin, parameter: str, noun: str, value: JsonValue) -> bool:
         key = next((part for part in reversed(split_path(origin.path)) if isinstance(part, str)), "")
         mentions = self._mentions
-        return mentions.alone_since(origin.turn, parameter, noun, value) and mentions.alone_since(origin.turn, key, noun, value)
+        return mentions.alone_since(turn, parameter, noun, value) and mentions.alone_since(turn, key, noun, value)
 
     def _lists(self, call: PlannedCall, origin: ArgumentOrigin, output: JsonValue) -> tuple[bool, bool]:
         """Whether a list is the only one of its kind that can be meant, and whether it is the only list at all."""

@@ -138,6 +138,7 @@ class ExtraList(TypedDict):
 
 class ExtraOrder(TypedDict):
     stay_code: str
+    lodging: str
     extra: str
     quantity: int
     cost: int
@@ -683,12 +684,14 @@ class Lodging(Domain):
         noun="order",
         deed="order extras",
         tells=(
-            lambda a, r: f"I've added {r['extra']} ({number(r['quantity'])} of them) to stay {r['stay_code']} for {money(r['cost'])}.",
+            lambda a, r: (
+                f"I've added {r['extra']} ({number(r['quantity'])} of them) to stay {r['stay_code']} at {r['lodging']} for {money(r['cost'])}."
+            ),
             lambda a, r: (
                 f"Ordered for {money(r['cost'])}: {r['extra']}, {number(r['quantity'])} of them. The open balance of {r['stay_code']} is {money(r['balance_due'])}."
             ),
             lambda a, r: (
-                f"The host will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
+                f"The host of {r['lodging']} will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
                 f"on {r['stay_code']}."
             ),
         ),
@@ -710,7 +713,14 @@ class Lodging(Domain):
         cost = EXTRAS[extra] * quantity
         stay["extras"].append(extra)
         stay["total_price"] += cost
-        return ExtraOrder(stay_code=stay_code, extra=extra, quantity=quantity, cost=cost, balance_due=stay["total_price"] - stay["paid"])
+        return ExtraOrder(
+            stay_code=stay_code,
+            lodging=stay["lodging"],
+            extra=extra,
+            quantity=quantity,
+            cost=cost,
+            balance_due=stay["total_price"] - stay["paid"],
+        )
 
     @tool(
         asks=(
