@@ -142,11 +142,18 @@ def refer(referent: Referent, rng: Random, *, elliptic: bool = True) -> str | No
     if place and identifies_item(referent.output, referent.path):
         options = _item_words(referent, value_at(referent.output, place[0]), place[1])
         options = [option for option in options if elliptic or not re.search(r"\bone\b|of those", option[1])]
-    elif not place and referent.unique:
+    elif not place and referent.unique and (not seen or _known_by(referent, value)):
         options = _record_words(referent)
     if seen and is_sayable(value) and referent.shown.says(value):
         options.append((3 if referent.turns_ago < 2 else 5, value))
     return rng.choices([words for _, words in options], [weight for weight, _ in options])[0] if options else None
+
+
+def _known_by(referent: Referent, value: Any) -> bool:
+    """Whether who heard of a record knows the value: it is what the record is called by, or it was said."""
+    output = referent.output
+    first = not referent.listed or not isinstance(output, dict) or referent.path == next(iter(output), None)
+    return first or referent.shown.says(value)
 
 
 def identifies_item(output: Any, path: str) -> bool:

@@ -319,9 +319,14 @@ class TurnClauses:
             return None
         text = refer(referent, self.rng, elliptic=elliptic)
         if text is None and here and list_place(origin.path) is None and not self._mentions.known(value):
-            topic = phrases_of(spec).noun
+            topic = self._topic(self.request.calls[origin.call])
             return f"the {noun} of that {topic}" if topic and topic != noun else None
         return text
+
+    def _topic(self, call: PlannedCall) -> str:
+        """What a call is about: the first thing that it was asked with, else what it gives."""
+        thing = next((name for name, value in call.arguments.items() if isinstance(value, str) and call.spec.names_thing(name)), "")
+        return reference_noun(call.spec, thing) if thing else phrases_of(call.spec).noun
 
     def _follows(self, call: PlannedCall, parameter: str, origin: ArgumentOrigin) -> bool:
         """Whether nothing else was named since the list, so that `the cheapest one` can only be on it."""

@@ -200,6 +200,12 @@ def test_a_record_is_called_by_what_was_done_to_it() -> None:
     assert "the booking from earlier" in found and not any("set up" in str(words) for words in found)
 
 
+def test_what_a_record_holds_is_referred_to_only_where_it_was_said() -> None:
+    silent = referent(BOOKING, "hotel", 1, shown=Shown("Your code is HTL-4711."))
+    assert words_for(silent) == {None}
+    assert "that hotel" in words_for(referent(BOOKING, "hotel", 1, shown=Shown("Booked: Old Mill.")))
+
+
 def test_one_booking_of_several_has_no_words() -> None:
     for ago in (1, 2, 3):
         assert words_for(referent(BOOKING, "booking_code", ago, noun="booking", unique=False)) == {None}

@@ -433,7 +433,7 @@ class Rail(Domain):
             "I'm standing in the hall at {station} — which platform should I look at[ to reach {destination}]?",
             "Are today's departures from {station}[ to {destination}] running to schedule?",
         ),
-        things=("train out of {station}", "departure on the board of {station}"),
+        things=("departure on the board of {station}", "departure that the board of {station} shows"),
         noun="departure",
         deed="read a departure board",
         tells=(
