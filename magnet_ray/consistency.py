@@ -21,8 +21,9 @@ Done = Mapping[int, tuple[PlannedCall, ...]]
 
 def mixes_things(chosen: Chosen, output: JsonValue, done: Done) -> bool:
     """Whether a value comes from the list of one thing while the call turned out to be about another."""
-    known = _known(chosen, output, done)
-    return any(known.get(name, value) != value for name, value in _lists_were_of(chosen, done))
+    of = list(_lists_were_of(chosen, done))
+    known = _known(chosen, output, done) if of else {}
+    return any(known.get(name, value) != value for name, value in of)
 
 
 def _known(chosen: Chosen, output: JsonValue, done: Done) -> Mapping[str, str]:

@@ -228,13 +228,13 @@ class _Translation:
     def _first_call(self, spec: FunctionSpec, position: int, step: Step, around: Surroundings, rng: Random) -> PlannedCall:
         """A call that its environment accepts, retried alone with other values."""
         reason, mark = "no attempt", self.environment.checkpoint()
+        before = None if spec.effect is Effect.READ else self.environment.state()
         for attempt in range(self.workshop.settings.call_retries + 1):
             chosen = choose_arguments(spec, step, around, rng, attempt=attempt + self.attempt)
             made = self._made(spec, chosen)
             if (made and spec.effect is not Effect.READ) or self._done_before(spec, chosen):
                 reason = f"{spec.name} was called with the same arguments before"
                 continue
-            before = None if spec.effect is Effect.READ else self.environment.state()
             try:
                 output = execute(self.environment, spec, chosen.values)
             except CallError as error:

@@ -82,6 +82,11 @@ class Mentions:
                 if isinstance(value, str):
                     self._about[name].add(value)
 
+    @property
+    def begun(self) -> bool:
+        """Whether the present query has spoken of anything yet."""
+        return bool(self._now)
+
     def said(self, name: str, noun: str) -> frozenset[str]:
         """Values of a topic in the present query."""
         return frozenset(self._now.get(name, set()) | self._now.get(noun, set()))

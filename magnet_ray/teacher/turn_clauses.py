@@ -16,10 +16,19 @@ from magnet_ray.json_paths import split_path, value_at
 from magnet_ray.phrases import Phrases
 from magnet_ray.teacher import frames
 from magnet_ray.teacher.base import PlannedCall, TurnRequest
-from magnet_ray.teacher.clauses import Rendered, choose_clause, render_clause, turned
+from magnet_ray.teacher.clauses import Rendered, choose_clause, listed, render_clause, turned
 from magnet_ray.teacher.mentions import Mentions
 from magnet_ray.teacher.phrasebook import phrases_of
-from magnet_ray.teacher.references import ORDINALS, Referent, describe_choice, describe_item, is_sayable, list_place, ordinal_words, refer
+from magnet_ray.teacher.references import (
+    Referent,
+    describe_choice,
+    describe_item,
+    identifies_item,
+    is_sayable,
+    list_place,
+    ordinal_words,
+    refer,
+)
 from magnet_ray.teacher.shown import NOTHING_SHOWN, Shown, list_kind, list_kinds
 from magnet_ray.types import ArgumentOrigin, Effect, FailureReason, FunctionSpec, JsonValue, Origin, parsed
 from magnet_ray.wording import article, listing, spoken
@@ -153,7 +162,7 @@ class TurnClauses:
         words, flags = self._arguments(indices[0])
         varied = self._varied(indices)
         referred = {name for name in varied if all(self.request.calls[index].origins[name].origin is Origin.OUTPUT for index in indices)}
-        words |= {name: _listed(parts) if name in referred else listing(parts, limit=9) for name, parts in varied.items()}
+        words |= {name: listed(parts) if name in referred else listing(parts, limit=9) for name, parts in varied.items()}
         phrases = self._without_withheld(indices[0], words, flags)
         suffix = self._suffix_of(indices[0])
         rendered = choose_clause(phrases, words, flags, self.rng, sentences=not suffix)
@@ -184,9 +193,12 @@ class TurnClauses:
 
     def _ordinals(self, calls: list[PlannedCall], name: str) -> list[str]:
         """`the third trainer you listed` for each call, or nothing where that is not clear for all of them."""
-        origin, noun = calls[0].origins[name], reference_noun(calls[0].spec, name)
-        places = [list_place(call.origins[name].path) for call in calls]
+        origins, noun = [call.origins[name] for call in calls], reference_noun(calls[0].spec, name)
+        origin, places = origins[0], [list_place(at.path) for at in origins]
         if origin.turn == self.request.turn or not all(places):
+            return []
+        # Two routines of one room are no second room.
+        if not all(identifies_item(parsed(self.request.history[at.turn].calls[at.call].output), at.path) for at in origins):
             return []
         if len({(call.origins[name].turn, call.origins[name].call) for call in calls}) > 1:
             return []
@@ -320,7 +332,7 @@ class TurnClauses:
         text = refer(referent, self.rng, elliptic=elliptic)
         if text is None and here and list_place(origin.path) is None and not self._mentions.known(value):
             topic = self._topic(self.request.calls[origin.call])
-            return f"the {noun} of that {topic}" if topic and topic != noun else None
+            return f"the {noun} of that {topic}" if topic and noun not in topic else None
         return text
 
     def _topic(self, call: PlannedCall) -> str:
@@ -338,6 +350,10 @@ class TurnClauses:
     def _only_since(self, turn: int, origin: ArgumentOrigin, parameter: str, noun: str, value: JsonValue) -> bool:
         key = next((part for part in reversed(split_path(origin.path)) if isinstance(part, str)), "")
         mentions = self._mentions
+        earlier = origin.turn < self.request.turn and self.request.history[origin.turn].calls[origin.call]
+        if earlier and mentions.begun and list_place(origin.path) is None and next(iter(parsed(earlier.output)), key) != key:
+            # After something else, `that room` is no longer the one that an earlier thing stands in.
+            return False
         return mentions.alone_since(turn, parameter, noun, value) and mentions.alone_since(turn, key, noun, value)
 
     def _lists(self, call: PlannedCall, origin: ArgumentOrigin, output: JsonValue) -> tuple[bool, bool]:
@@ -372,18 +388,6 @@ def reference_noun(spec: FunctionSpec, parameter: str) -> str:
     """What the thing that a parameter names is called: `member` for a `member's name`."""
     noun = phrases_of(spec).noun_of(parameter)
     return re.sub(r"(?:'s)? name$", "", noun) or noun
-
-
-def _listed(parts: list[str]) -> str:
-    """`the first and the third product you listed`: what references have in common is said once.
-
-    Values that are said as they are never share words: `the latest section and the oldest section` names two of them.
-    """
-    matches = [re.fullmatch(r"the (\w+) (.+)", part) for part in parts]
-    ranked = all(match and (match.group(1) in (*ORDINALS, "last") or match.group(1).endswith("est")) for match in matches)
-    if len(parts) > 1 and ranked and len({match.group(2) for match in matches if match}) == 1:
-        return f"{listing([f'the {match.group(1)}' for match in matches if match], limit=9)} {parts[0].split(' ', 2)[2]}"
-    return listing(parts, limit=9)
 
 
 def literal(call: PlannedCall, parameter: str, today: str, rng: Random) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magnet_ray.json_paths import value_at
+from magnet_ray.teacher.clauses import listed
 from magnet_ray.teacher.references import (
     ORDINALS,
     SUPERLATIVES,
@@ -261,3 +262,7 @@ def test_every_kind_of_superlative_has_two_ends() -> None:
     for pattern, lowest, highest in SUPERLATIVES:
         assert re.compile(pattern) and lowest != highest
     assert value_at(HOTELS, "hotels[2].price") == 60
+
+
+def test_what_references_share_is_said_once() -> None:
+    assert listed(["the first product you listed", "the third product you listed"]) == "the first and the third product you listed"
