@@ -80,7 +80,9 @@ def changes(before: JsonValue | Gone, after: JsonValue | Gone, place: tuple[str,
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
-            yield from changes(before.get(key, GONE), after.get(key, GONE), (*place, key))
+            old, new = before.get(key, GONE), after.get(key, GONE)
+            if old != new:
+                yield from changes(old, new, (*place, key))
     else:
         yield Change(place, before, after)
 

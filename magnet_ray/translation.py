@@ -279,11 +279,11 @@ class _Translation:
 
     def _done_before(self, spec: FunctionSpec, chosen: Chosen) -> bool:
         """Whether the same was done to the same things before."""
-        acted_on = things(spec, chosen.values)
-        if spec.effect is not Effect.WRITE or not acted_on or self.relents:
+        if spec.effect is not Effect.WRITE or self.relents:
             return False
-        earlier = (call for calls in self.done.values() for call in calls if call.spec.name == spec.name)
-        return any(things(spec, call.arguments) == acted_on for call in earlier)
+        earlier = [call for calls in self.done.values() for call in calls if call.spec.name == spec.name]
+        acted_on = things(spec, chosen.values) if earlier else frozenset()
+        return bool(acted_on) and any(things(spec, call.arguments) == acted_on for call in earlier)
 
     def _fits(self, turn: int, chosen: Chosen, output: JsonValue, before: JsonValue) -> bool:
         """Whether a call that was made may stand beside those before it."""

@@ -218,7 +218,7 @@ def says(text: str, value: Any, *, today: str = "", kind: str = "", word: str = 
 
 def contains_words(text: str, form: str) -> bool:
     """Whether `form` occurs in `text`, not inside a longer word, number or time of day (letter case ignored)."""
-    return next(_occurrences(text, form), None) is not None
+    return next(_occurrences(text.lower(), form.lower()), None) is not None
 
 
 def places_of(text: str, value: Any, *, today: str = "") -> tuple[int, ...]:
@@ -226,11 +226,12 @@ def places_of(text: str, value: Any, *, today: str = "") -> tuple[int, ...]:
     forms = _bare_forms(value, today, "")
     if isinstance(value, float):
         forms = [*forms, f"{value:,.2f}"]
-    return tuple(sorted({start for form in forms for start in _occurrences(text, form)}))
+    lowered = text.lower()
+    return tuple(sorted({start for form in forms for start in _occurrences(lowered, form.lower())}))
 
 
 def _occurrences(text: str, form: str) -> Iterator[int]:
-    text, form = text.lower(), form.lower()
+    """Where a form stands as whole words in a text, both in lower case."""
     start = text.find(form)
     while start >= 0:
         end = start + len(form)
