@@ -16,7 +16,8 @@ from magnet_ray.errors import Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.json_paths import expand, value_at
 from magnet_ray.teacher.base import PlannedCall
-from magnet_ray.teacher.references import identifies_item, is_sayable, list_place, superlatives
+from magnet_ray.teacher.references import identifies_item, is_sayable, list_place, stands_out, superlatives
+from magnet_ray.teacher.shown import Shown
 from magnet_ray.types import ArgumentOrigin, Edge, EdgeKind, Effect, FailureReason, FunctionSpec, JsonValue, Origin, Step
 from magnet_ray.values import draw_argument
 
@@ -162,11 +163,11 @@ def _map(
         if not found or ("[]" in mapping.output_path and _elsewhere(chosen, spec, call)):
             continue
         if turn < now and told:
-            known = [item for item in found if str(item[1]) in told]
-            found = known or [item for item in found if not is_sayable(item[1])]
-            if not found:
-                continue
-        path, value = _pick_item(found, picked, call, rng, unseen=turn == now)
+            found = _told(found, call, Shown(told, around.environment.today))
+        item = _pick_item(found, picked, call, rng, unseen=turn == now) if found else None
+        if item is None:
+            continue
+        path, value = item
         if turn == now and list_place(path) and not identifies_item(call.output, path):
             # The user has not seen the list, so only the item itself can be spoken of.
             continue
@@ -178,6 +179,19 @@ def _map(
             chosen.put(mapping.parameter, value, ArgumentOrigin(origin=Origin.OUTPUT, turn=turn, call=index, path=path))
 
 
+def _told(found: list[tuple[str, JsonValue]], call: PlannedCall, shown: Shown) -> list[tuple[str, JsonValue]]:
+    """Of the mapped values, those that the closing message said, else those that a person can point at without saying them."""
+    known = [item for item in found if shown.says(item[1])]
+    if known:
+        return known
+    place = list_place(found[0][0])
+    if place is None:
+        return [item for item in found if not is_sayable(item[1])]
+    # Of a list, one points at what was read out by another name.
+    named = shown.named(value_at(call.output, place[0]))
+    return [item for item in found if (at := list_place(item[0])) and at[0] == place[0] and at[1] in named and not is_sayable(item[1])]
+
+
 def _elsewhere(chosen: Chosen, spec: FunctionSpec, call: PlannedCall) -> bool:
     """Whether a list was asked for with another date or thing than the call is about: then its items do not belong there."""
     return any(name in spec.properties and name in chosen.values and chosen.values[name] != value for name, value in call.arguments.items())
@@ -185,18 +199,20 @@ def _elsewhere(chosen: Chosen, spec: FunctionSpec, call: PlannedCall) -> bool:
 
 def _pick_item(
     found: list[tuple[str, JsonValue]], picked: dict[str, int], call: PlannedCall, rng: Random, *, unseen: bool
-) -> tuple[str, JsonValue]:
-    """One of the mapped values; of a list that the user has not seen, one that words can single out."""
+) -> tuple[str, JsonValue] | None:
+    """One of the mapped values; of a list that the user has not seen, one that words can single out, or None without any."""
     place = list_place(found[0][0])
     if place is None:
         return found[0]
     container = place[0]
     if container not in picked:
-        indices = [where[1] for path, _ in found if (where := list_place(path))]
+        at = [(where[1], value) for path, value in found if (where := list_place(path))]
         if unseen:
             items = value_at(call.output, container)
-            indices = [i for i in indices if superlatives(items, i)] or [i for i in indices if i == 0] or indices[:1]
-        picked[container] = rng.choice(indices)
+            at = [(i, value) for i, value in at if superlatives(items, i)] or [(i, value) for i, value in at if stands_out(items, i, value)]
+        if not at:
+            return None
+        picked[container] = rng.choice(at)[0]
     return next((item for item in found if list_place(item[0]) == (container, picked[container])), found[0])
 
 
@@ -312,7 +328,7 @@ def _other_item(first: PlannedCall, parameter: str, around: Surroundings, rng: R
         found = [(path, value) for path, value in found if identifies_item(source.output, path)]
     else:
         told = around.told.get(origin.turn, "")
-        found = [(path, value) for path, value in found if str(value) in told] or found
+        found = _told(found, source, Shown(told, around.environment.today)) if told and found else found
     if not found:
         return None, origin
     path, value = rng.choice(found)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from magnet_ray.arguments import Chosen, Surroundings, choose_arguments, vary
+from magnet_ray.changes import Deeds, things
+from magnet_ray.consistency import mixes_things
 from magnet_ray.environments.base import Environment, OpenEnvironment
 from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
@@ -29,6 +31,7 @@ from magnet_ray.types import (
     ExecutedCall,
     FailureReason,
     FunctionSpec,
+    JsonValue,
     Miss,
     SignaturePath,
     Step,
@@ -127,6 +130,8 @@ class _Translation:
         self.withheld = _withheld_functions(path)
         self.offered = offer(path, workshop.pool, workshop.settings.distractors, self.withheld)
         self.attempt = 0
+        self.deeds = Deeds()
+        self.relents = False
         # Counts on over moves of a miss, so that a teacher never sees two different turns under one number.
         self.tries = self.first_try = moves * (workshop.settings.turn_retries + 1)
 
@@ -150,14 +155,16 @@ class _Translation:
         mark = self.environment.checkpoint()
         for attempt in range(self.workshop.settings.turn_retries + 1):
             rng = Random(f"{self.path.seed}/{turn}/{attempt}")
-            # What could not be worded is tried again with fewer values out of earlier outputs.
+            # What could not be worded is tried again with fewer values out of earlier outputs, in the end with none.
             self.tries = self.first_try + attempt
-            self.attempt = attempt * (3 if self.path.turns[turn].miss is Miss.PARAMETER else 1)
+            self.relents = bool(attempt) and attempt == self.workshop.settings.turn_retries
+            self.attempt = attempt * (3 if self.relents or self.path.turns[turn].miss is Miss.PARAMETER else 1)
             try:
                 added = await self._turn(turn, rng)
             except Rejected as rejected:
                 self.environment.rollback(mark)
                 self.done = {index: calls for index, calls in self.done.items() if index < turn}
+                self.deeds.forget(turn)
                 if attempt == self.workshop.settings.turn_retries:
                     raise Rejected(rejected.reason, f"turn {turn}: {rejected.detail}", rejected.raw) from rejected
                 continue
@@ -221,10 +228,11 @@ class _Translation:
     def _first_call(self, spec: FunctionSpec, position: int, step: Step, around: Surroundings, rng: Random) -> PlannedCall:
         """A call that its environment accepts, retried alone with other values."""
         reason, mark = "no attempt", self.environment.checkpoint()
+        before = None if spec.effect is Effect.READ else self.environment.state()
         for attempt in range(self.workshop.settings.call_retries + 1):
             chosen = choose_arguments(spec, step, around, rng, attempt=attempt + self.attempt)
             made = self._made(spec, chosen)
-            if made and spec.effect is not Effect.READ:
+            if (made and spec.effect is not Effect.READ) or self._done_before(spec, chosen):
                 reason = f"{spec.name} was called with the same arguments before"
                 continue
             try:
@@ -237,6 +245,10 @@ class _Translation:
             if made and made[-1].output == output:
                 reason = f"{spec.name} was called with the same arguments before, and nothing has changed since"
                 continue
+            if not self._fits(around.turn, chosen, output, before):
+                self.environment.rollback(mark)
+                reason = f"{spec.name}({compact(chosen.values)}) takes what belongs to something else, or back what was just done"
+                continue
             return planned_call(spec, chosen, output, position, nested=step.nested)
         raise Rejected(FailureReason.CALL_FAILED, reason)
 
@@ -245,9 +257,14 @@ class _Translation:
         for _ in range(self.workshop.settings.call_retries):
             try:
                 parameter, chosen = vary(first, around, rng, taken, only)
-                if self._made(first.spec, chosen):
+                if self._made(first.spec, chosen) or self._done_before(first.spec, chosen):
                     continue
+                mark = self.environment.checkpoint()
+                before = None if first.spec.effect is Effect.READ else self.environment.state()
                 output = execute(self.environment, first.spec, chosen.values)
+                if not self._fits(around.turn, chosen, output, before):
+                    self.environment.rollback(mark)
+                    continue
             except CallError:
                 continue
             except Rejected:
@@ -259,6 +276,22 @@ class _Translation:
         """Earlier calls of the same function with the same arguments."""
         calls = (call for turn in sorted(self.done) for call in self.done[turn])
         return [call for call in calls if call.spec.name == spec.name and call.arguments == chosen.values]
+
+    def _done_before(self, spec: FunctionSpec, chosen: Chosen) -> bool:
+        """Whether the same was done to the same things before."""
+        if spec.effect is not Effect.WRITE or self.relents:
+            return False
+        earlier = [call for calls in self.done.values() for call in calls if call.spec.name == spec.name]
+        acted_on = things(spec, chosen.values) if earlier else frozenset()
+        return bool(acted_on) and any(things(spec, call.arguments) == acted_on for call in earlier)
+
+    def _fits(self, turn: int, chosen: Chosen, output: JsonValue, before: JsonValue) -> bool:
+        """Whether a call that was made may stand beside those before it."""
+        if mixes_things(chosen, output, self.done):
+            return False
+        after = None if before is None else self.environment.state()
+        lately = max((index for index, calls in self.done.items() if index < turn and calls), default=turn)
+        return self.deeds.admit(turn, before, after, lately=-1 if self.relents else lately)
 
     # Words
 

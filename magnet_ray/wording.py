@@ -7,7 +7,7 @@ teacher draws one, and the verification accepts exactly these. Dates are said re
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -218,16 +218,28 @@ def says(text: str, value: Any, *, today: str = "", kind: str = "", word: str = 
 
 def contains_words(text: str, form: str) -> bool:
     """Whether `form` occurs in `text`, not inside a longer word, number or time of day (letter case ignored)."""
-    text, form = text.lower(), form.lower()
+    return next(_occurrences(text.lower(), form.lower()), None) is not None
+
+
+def places_of(text: str, value: Any, *, today: str = "") -> tuple[int, ...]:
+    """Where a text says a value in any of its forms, in ascending order."""
+    forms = _bare_forms(value, today, "")
+    if isinstance(value, float):
+        forms = [*forms, f"{value:,.2f}"]
+    lowered = text.lower()
+    return tuple(sorted({start for form in forms for start in _occurrences(lowered, form.lower())}))
+
+
+def _occurrences(text: str, form: str) -> Iterator[int]:
+    """Where a form stands as whole words in a text, both in lower case."""
     start = text.find(form)
     while start >= 0:
         end = start + len(form)
         if not (form[:1].isalnum() and _goes_on(text[max(0, start - 2) : start][::-1])) and not (
             form[-1:].isalnum() and _goes_on(text[end : end + 2])
         ):
-            return True
+            yield start
         start = text.find(form, start + 1)
-    return False
 
 
 def _joins(character: str) -> bool:

@@ -13,6 +13,8 @@ from random import Random
 from typing import TypeVar
 
 from magnet_ray.phrases import Phrases, Segment, Slot, parse_clause
+from magnet_ray.teacher.references import ORDINALS
+from magnet_ray.wording import listing
 
 SENTENCES = 0.28
 """Share of requests that are whole sentences of their own rather than framed clauses."""
@@ -140,3 +142,15 @@ def _with_tail(phrases: Phrases, words: Words, flags: Mapping[str, bool], rng: R
                 spans[name] = tail
         return Rendered(text, spans, False)
     return None
+
+
+def listed(parts: list[str]) -> str:
+    """`the first and the third product you listed`: what references have in common is said once.
+
+    Values that are said as they are never share words: `the latest section and the oldest section` names two of them.
+    """
+    matches = [re.fullmatch(r"the (\w+) (.+)", part) for part in parts]
+    ranked = all(match and (match.group(1) in (*ORDINALS, "last") or match.group(1).endswith("est")) for match in matches)
+    if len(parts) > 1 and ranked and len({match.group(2) for match in matches if match}) == 1:
+        return f"{listing([f'the {match.group(1)}' for match in matches if match], limit=9)} {parts[0].split(' ', 2)[2]}"
+    return listing(parts, limit=9)

@@ -41,6 +41,7 @@ class Mentions:
         self._history = history
         self._specs = specs
         self._now: dict[str, set[str]] = defaultdict(set)
+        self._about: dict[str, set[str]] = defaultdict(set)
 
     @cached_property
     def _asked(self) -> list[dict[str, set[str]]]:
@@ -75,14 +76,24 @@ class Mentions:
         for name, value in call.arguments.items():
             self._now[name].add(str(value))
             self._now[phrases.noun_of(name)].add(str(value))
+        if isinstance(call.output, dict):
+            # Who speaks of an appointment speaks of its physician too.
+            for name, value in call.output.items():
+                if isinstance(value, str):
+                    self._about[name].add(value)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the present query has spoken of anything yet."""
+        return bool(self._now)
 
     def said(self, name: str, noun: str) -> frozenset[str]:
         """Values of a topic in the present query."""
         return frozenset(self._now.get(name, set()) | self._now.get(noun, set()))
 
     def alone_now(self, name: str, noun: str, value: JsonValue) -> bool:
-        """Whether the present query has spoken of no other value of the topic."""
-        return self.said(name, noun) <= {str(value)}
+        """Whether the present query has spoken of no other value of the topic, nor of a thing that has another."""
+        return self.said(name, noun) | self._about.get(name, set()) <= {str(value)}
 
     def alone_since(self, turn: int, name: str, noun: str, value: JsonValue) -> bool:
         """Whether no other value of the topic was asked about or shown in `turn` and after it, this query included."""

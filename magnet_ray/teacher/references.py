@@ -1,6 +1,8 @@
 """How a person refers to something that an earlier output showed: `the cheapest one`, `the booking you just made`.
 
-A reference must be unambiguous for whoever saw the output: a superlative is used only where one item holds it.
+A reference must be unambiguous for whoever heard of the output: an ordinal counts what the closing message read out, a superlative
+is used only where one item holds it and the message said so of every item. Of what nobody has heard yet, people say what sets it
+apart: `the cheapest one`, `the Old Town restaurant`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from random import Random
 from typing import Any
 
 from magnet_ray.json_paths import split_path, value_at
+from magnet_ray.teacher.shown import NOTHING_SHOWN, Shown
 
 SUPERLATIVES: tuple[tuple[str, str, str], ...] = (
     (r"due|deadline", "that's due first", "that's due last"),
@@ -56,11 +59,15 @@ class Referent:
     unique: bool
     """Whether nothing else of that noun was spoken of since, so that `that restaurant` can only be this one."""
     single_list: bool = True
-    """Whether the turn showed one list only, so that `the first one` can only be on it."""
+    """Whether nothing like its list was shown with it or since, so that `the first one` can only be on it."""
+    shown: Shown = NOTHING_SHOWN
+    """The message that told of the output; empty for this turn."""
+    listed: bool = True
+    """Whether its list was told of at all, rather than only the one item that the turn was about."""
 
 
-def superlatives(items: Sequence[Any], index: int) -> list[str]:
-    """Superlatives that hold for one item of a list and for no other."""
+def superlatives(items: Sequence[Any], index: int, shown: Shown | None = None) -> list[str]:
+    """Superlatives that hold for one item of a list and for no other; with `shown`, only those that a reader of it can see."""
     found = []
     item = items[index]
     if len(items) < 2 or not isinstance(item, dict):
@@ -77,7 +84,7 @@ def superlatives(items: Sequence[Any], index: int) -> list[str]:
             continue
         pattern, lowest, highest = rank
         used.add(pattern)
-        if values.count(value) == 1:
+        if values.count(value) == 1 and value in (min(values), max(values)) and (shown is None or shown.compared(items, key)):
             found += [lowest] if value == min(values) else []
             found += [highest] if value == max(values) else []
     return found
@@ -127,18 +134,26 @@ def refer(referent: Referent, rng: Random, *, elliptic: bool = True) -> str | No
     """
     value = value_at(referent.output, referent.path)
     if isinstance(value, list):
-        return rng.choice(("those", "these", "the ones you just listed"))
-    place = list_place(referent.path)
+        whole = referent.turns_ago == 1 and len(referent.shown.named(value)) == len(value)
+        return rng.choice(("those", "these", "the ones you just listed")) if whole else None
+    place = list_place(referent.path) if referent.listed else None
     seen = referent.turns_ago > 0
     options: list[tuple[int, str]] = []
     if place and identifies_item(referent.output, referent.path):
         options = _item_words(referent, value_at(referent.output, place[0]), place[1])
         options = [option for option in options if elliptic or not re.search(r"\bone\b|of those", option[1])]
-    elif not place and referent.unique:
+    elif not place and referent.unique and (not seen or _known_by(referent, value)):
         options = _record_words(referent)
-    if seen and is_sayable(value):
+    if seen and is_sayable(value) and referent.shown.says(value):
         options.append((3 if referent.turns_ago < 2 else 5, value))
     return rng.choices([words for _, words in options], [weight for weight, _ in options])[0] if options else None
+
+
+def _known_by(referent: Referent, value: Any) -> bool:
+    """Whether who heard of a record knows the value: it is what the record is called by, or it was said."""
+    output = referent.output
+    first = not referent.listed or not isinstance(output, dict) or referent.path == next(iter(output), None)
+    return first or referent.shown.says(value)
 
 
 def identifies_item(output: Any, path: str) -> bool:
@@ -163,43 +178,82 @@ def is_sayable(value: Any) -> bool:
     return bool(re.fullmatch(r"[A-Z][\w'\u2019&.\-]*( [\w'\u2019&.\-]+)*", value)) and not re.search(r"\d{3}|_", value)
 
 
-def ordinal_words(noun: str, index: int, *, turns_ago: int) -> str | None:
-    """`the third trainer you listed`, or None beyond the ordinals that people use."""
-    if index >= len(ORDINALS):
+def ordinal_words(noun: str, place: int, *, turns_ago: int) -> str | None:
+    """`the third trainer you listed`, or None beyond the ordinals that people use.
+
+    Args:
+        noun: what the items are called.
+        place: how many were read out before it.
+        turns_ago: turns since the list.
+    """
+    if place >= len(ORDINALS):
         return None
-    return f"the {ORDINALS[index]} {noun} {'you listed' if turns_ago == 1 else 'on that earlier list'}"
+    return f"the {ORDINALS[place]} {noun} {'you listed' if turns_ago == 1 else 'on that earlier list'}"
 
 
 def _item_words(referent: Referent, items: list[Any], index: int) -> list[tuple[int, str]]:
     noun, ago = referent.noun, referent.turns_ago
     if len(items) == 1:
         return ([(1, f"the {noun} you find")] if ago == 0 else _record_words(referent)) if referent.unique or ago == 0 else []
-    words = []
-    if not referent.single_list:
-        sibling = _sibling_name(items, index, value_at(referent.output, referent.path))
-        return [(1, f"the {sibling} {noun}")] if sibling and noun.lower() not in sibling.lower() else []
-    for superlative in superlatives(items, index):
-        if ago < 2:
-            words += [(2, f"the {ranked(superlative, noun)}"), (3, f"the {ranked(superlative, 'one')}")]
-            words += [] if superlative.startswith("that") else [(1, f"the {superlative} of those")]
-        else:
-            words.append((2, f"the {ranked(superlative, noun)} from that earlier list"))
     if ago == 0:
-        first = f"the first available {noun}" if isinstance(items[0], str) else f"the first {noun} on the list"
-        return words or ([(1, first)] if index == 0 else [])
-    if index < len(ORDINALS) and ago == 1:
-        words += [(1, f"the {ORDINALS[index]} {noun} you listed"), (1, f"the {ORDINALS[index]} one")]
-    elif index < len(ORDINALS):
-        words.append((1, f"the {ORDINALS[index]} {noun} on that earlier list"))
-    if index == len(items) - 1:
-        words.append((1, f"the last {noun} on that {'earlier ' if ago > 1 else ''}list"))
+        return _unseen_words(referent, items, index)
     sibling = _sibling_name(items, index, value_at(referent.output, referent.path))
-    if sibling and noun.lower() not in sibling.lower():
-        words.append((3, f"the {sibling} {noun}"))
+    named = _named(sibling, noun) if referent.shown.says(sibling) else []
+    if not referent.single_list:
+        return named
+    words = _ordinal_options(referent, items, index)
+    for superlative in superlatives(items, index, referent.shown):
+        words += _ranked_options(noun, superlative) if ago == 1 else [(2, f"the {ranked(superlative, noun)} from that earlier list")]
+    return words + named
+
+
+def _named(sibling: str, noun: str) -> list[tuple[int, str]]:
+    return [(3, f"the {sibling} {noun}")] if sibling and noun.lower() not in sibling.lower() else []
+
+
+def _ranked_options(noun: str, superlative: str) -> list[tuple[int, str]]:
+    words = [(2, f"the {ranked(superlative, noun)}"), (3, f"the {ranked(superlative, 'one')}")]
+    return words if superlative.startswith("that") else [*words, (1, f"the {superlative} of those")]
+
+
+def _ordinal_options(referent: Referent, items: list[Any], index: int) -> list[tuple[int, str]]:
+    noun, ago, order = referent.noun, referent.turns_ago, referent.shown.order(items)
+    if index not in order or len(order) < 2:
+        return []
+    place = order.index(index)
+    ordinal = ordinal_words(noun, place, turns_ago=ago)
+    words = [(1, ordinal)] if ordinal else []
+    if ordinal and ago == 1:
+        words.append((1, f"the {ORDINALS[place]} one"))
+    if place == len(items) - 1:
+        words.append((1, f"the last {noun} on that {'earlier ' if ago > 1 else ''}list"))
     return words
 
 
-def _sibling_name(items: list[Any], index: int, itself: Any) -> str:
+def _unseen_words(referent: Referent, items: list[Any], index: int) -> list[tuple[int, str]]:
+    """Words by what an item is, for somebody who has not seen the list that it is on."""
+    noun = referent.noun
+    named = _named(_sibling_name(items, index, value_at(referent.output, referent.path)), noun)
+    if not referent.single_list:
+        return named
+    words = [option for superlative in superlatives(items, index) for option in _ranked_options(noun, superlative)]
+    return words + named + [(1, f"the {end} {noun}") for end in time_ends(items, index)]
+
+
+def time_ends(items: Sequence[Any], index: int) -> list[str]:
+    """`earliest` or `latest` for the ends of a plain list of times or dates."""
+    if len(items) < 2 or not all(isinstance(item, str) for item in items) or not _comparable(items):
+        return []
+    ends = {"earliest": min(items), "latest": max(items)}
+    return [word for word, end in ends.items() if items[index] == end and items.count(end) == 1]
+
+
+def stands_out(items: Sequence[Any], index: int, itself: Any) -> bool:
+    """Whether words can single out an item for somebody who has not seen its list."""
+    return len(items) == 1 or bool(superlatives(items, index) or time_ends(items, index) or _sibling_name(items, index, itself))
+
+
+def _sibling_name(items: Sequence[Any], index: int, itself: Any) -> str:
     item = items[index]
     if not isinstance(item, dict):
         return ""
@@ -236,12 +290,10 @@ def describe_item(thing: str, output: Any, path: str, rng: Random) -> str | None
     items = value_at(output, place[0])
     if len(items) == 1:
         return _with_article(thing, "")
-    found = superlatives(items, place[1])
-    if found:
-        return _with_article(thing, rng.choice(found))
-    # Of what is their own, people know what there is.
-    own_thing = re.search(r"\b(my|mine|our|ours|I|I'm|I've|we|we've)\b", thing)
-    return f"{_with_article(thing, 'first')} you find" if place[1] == 0 and not own_thing else None
+    value = value_at(output, path)
+    found = [*superlatives(items, place[1]), *time_ends(items, place[1])] or [_sibling_name(items, place[1], value)]
+    word = rng.choice(found)
+    return _with_article(thing, word) if word and word.lower() not in thing.lower() else None
 
 
 def describe_choice(noun: str, output: Any, path: str, rng: Random) -> str | None:
@@ -252,10 +304,7 @@ def describe_choice(noun: str, output: Any, path: str, rng: Random) -> str | Non
     items = value_at(output, place[0])
     if len(items) == 1:
         return rng.choice((f"whatever {noun} is available", f"the {noun} that's available"))
-    found = superlatives(items, place[1])
-    if not found and place[1] in (0, len(items) - 1):
-        timely = all(isinstance(item, str) and _TIME.fullmatch(item) for item in items) and sorted(items) == list(items)
-        found = [("earliest" if timely else "first") if place[1] == 0 else ("latest" if timely else "last")]
+    found = superlatives(items, place[1]) or time_ends(items, place[1])
     if not found:
         return None
     word = rng.choice(found)

@@ -12,14 +12,24 @@ from dataclasses import replace
 from random import Random
 
 from magnet_ray.errors import Rejected
-from magnet_ray.json_paths import split_path
+from magnet_ray.json_paths import split_path, value_at
 from magnet_ray.phrases import Phrases
 from magnet_ray.teacher import frames
 from magnet_ray.teacher.base import PlannedCall, TurnRequest
-from magnet_ray.teacher.clauses import Rendered, choose_clause, render_clause, turned
+from magnet_ray.teacher.clauses import Rendered, choose_clause, listed, render_clause, turned
 from magnet_ray.teacher.mentions import Mentions
 from magnet_ray.teacher.phrasebook import phrases_of
-from magnet_ray.teacher.references import ORDINALS, Referent, describe_choice, describe_item, is_sayable, list_place, ordinal_words, refer
+from magnet_ray.teacher.references import (
+    Referent,
+    describe_choice,
+    describe_item,
+    identifies_item,
+    is_sayable,
+    list_place,
+    ordinal_words,
+    refer,
+)
+from magnet_ray.teacher.shown import NOTHING_SHOWN, Shown, list_kind, list_kinds
 from magnet_ray.types import ArgumentOrigin, Effect, FailureReason, FunctionSpec, JsonValue, Origin, parsed
 from magnet_ray.wording import article, listing, spoken
 
@@ -152,7 +162,7 @@ class TurnClauses:
         words, flags = self._arguments(indices[0])
         varied = self._varied(indices)
         referred = {name for name in varied if all(self.request.calls[index].origins[name].origin is Origin.OUTPUT for index in indices)}
-        words |= {name: _listed(parts) if name in referred else listing(parts, limit=9) for name, parts in varied.items()}
+        words |= {name: listed(parts) if name in referred else listing(parts, limit=9) for name, parts in varied.items()}
         phrases = self._without_withheld(indices[0], words, flags)
         suffix = self._suffix_of(indices[0])
         rendered = choose_clause(phrases, words, flags, self.rng, sentences=not suffix)
@@ -183,17 +193,27 @@ class TurnClauses:
 
     def _ordinals(self, calls: list[PlannedCall], name: str) -> list[str]:
         """`the third trainer you listed` for each call, or nothing where that is not clear for all of them."""
-        origin, noun = calls[0].origins[name], reference_noun(calls[0].spec, name)
-        places = [list_place(call.origins[name].path) for call in calls]
+        origins, noun = [call.origins[name] for call in calls], reference_noun(calls[0].spec, name)
+        origin, places = origins[0], [list_place(at.path) for at in origins]
         if origin.turn == self.request.turn or not all(places):
+            return []
+        # Two routines of one room are no second room.
+        if not all(identifies_item(parsed(self.request.history[at.turn].calls[at.call].output), at.path) for at in origins):
             return []
         if len({(call.origins[name].turn, call.origins[name].call) for call in calls}) > 1:
             return []
-        if not self._lists(origin, parsed(self.request.history[origin.turn].calls[origin.call].output))[0]:
+        output = parsed(self.request.history[origin.turn].calls[origin.call].output)
+        if not self._lists(calls[0], origin, output)[0]:
             return []
-        ago = self.request.turn - origin.turn
-        words = [ordinal_words(noun, place[1], turns_ago=ago) for place in places if place]
-        return [word for word in words if word] if all(words) else []
+        containers = {place[0] for place in places if place}
+        order = self._shown(origin.turn).order(value_at(output, containers.pop())) if len(containers) == 1 else ()
+        at = [order.index(place[1]) for place in places if place and place[1] in order]
+        words = [ordinal_words(noun, place, turns_ago=self.request.turn - origin.turn) for place in at]
+        return [word for word in words if word] if len(at) == len(calls) and all(words) else []
+
+    def _shown(self, turn: int) -> Shown:
+        """What the assistant said at the end of an earlier turn."""
+        return Shown(self.request.history[turn].reply, self.request.today)
 
     def _without_withheld(self, index: int, words: dict[str, str], flags: Mapping[str, bool]) -> Phrases:
         """Take the forgotten value out of the words; where no template can drop it, an indefinite phrase stands in."""
@@ -284,50 +304,77 @@ class TurnClauses:
             if described:
                 return described if first[0] is call and first[1] == parameter else f"its {noun}"
         if here:
-            output, spec = self.request.calls[origin.call].output, self.request.calls[origin.call].spec
+            output, spec, listed = self.request.calls[origin.call].output, self.request.calls[origin.call].spec, True
         else:
             executed = self.request.history[origin.turn].calls[origin.call]
-            output, spec = parsed(executed.output), self.request.specs[executed.function]
-        single, elliptic = self._lists(origin, output)
-        unique = self._mentions.alone_now(parameter, noun, value) if here else self._only_since(origin, parameter, noun, value)
+            output, spec, listed = parsed(executed.output), self.request.specs[executed.function], not executed.nested
+        single, elliptic = self._lists(call, origin, output)
+        made = spec.effect is Effect.WRITE and phrases_of(spec).noun == noun
+        # What was just made is `that booking` whatever was spoken of before; `that train` may be the one of the turn before.
+        before = len(self.request.history)
+        since = origin.turn if not here else before if made else max(before - 1, 0)
         referent = Referent(
             output=output,
             path=origin.path,
             noun=noun,
             turns_ago=self.request.turn - origin.turn,
-            made=spec.effect is Effect.WRITE and phrases_of(spec).noun == noun,
+            made=made,
             found=spec.effect is Effect.READ,
-            unique=unique,
+            unique=self._only_since(since, origin, parameter, noun, value),
             single_list=single,
+            shown=NOTHING_SHOWN if here else self._shown(origin.turn),
+            listed=listed,
         )
-        elliptic = elliptic and not self._elliptic and call.spec.names_thing(parameter)
+        elliptic = elliptic and not self._elliptic and call.spec.names_thing(parameter) and self._follows(call, parameter, origin)
         elliptic = elliptic and phrases_of(call.spec).argument(parameter).kind not in frames.SAID_PLAINLY
+        if here and list_place(origin.path) is None and frames.PLACES.search(noun):
+            return None
         text = refer(referent, self.rng, elliptic=elliptic)
         if text is None and here and list_place(origin.path) is None and not self._mentions.known(value):
-            topic = phrases_of(spec).noun
-            return f"the {noun} of that {topic}" if topic and topic != noun else None
+            topic = self._topic(self.request.calls[origin.call])
+            return f"the {noun} of that {topic}" if topic and noun not in topic else None
         return text
 
-    def _only_since(self, origin: ArgumentOrigin, parameter: str, noun: str, value: JsonValue) -> bool:
+    def _topic(self, call: PlannedCall) -> str:
+        """What a call is about: the first thing that it was asked with, else what it gives."""
+        thing = next((name for name, value in call.arguments.items() if isinstance(value, str) and call.spec.names_thing(name)), "")
+        return reference_noun(call.spec, thing) if thing else phrases_of(call.spec).noun
+
+    def _follows(self, call: PlannedCall, parameter: str, origin: ArgumentOrigin) -> bool:
+        """Whether nothing else was named since the list, so that `the cheapest one` can only be on it."""
+        if next(iter(call.arguments)) != parameter:
+            return False
+        asked = [index for index, other in enumerate(self.request.calls) if not self.nested[index] and other.step < call.step]
+        return asked[-1:] == [origin.call] if origin.turn == self.request.turn else not asked
+
+    def _only_since(self, turn: int, origin: ArgumentOrigin, parameter: str, noun: str, value: JsonValue) -> bool:
         key = next((part for part in reversed(split_path(origin.path)) if isinstance(part, str)), "")
         mentions = self._mentions
-        return mentions.alone_since(origin.turn, parameter, noun, value) and mentions.alone_since(origin.turn, key, noun, value)
+        earlier = origin.turn < self.request.turn and self.request.history[origin.turn].calls[origin.call]
+        if earlier and mentions.begun and list_place(origin.path) is None and next(iter(parsed(earlier.output)), key) != key:
+            # After something else, `that room` is no longer the one that an earlier thing stands in.
+            return False
+        return mentions.alone_since(turn, parameter, noun, value) and mentions.alone_since(turn, key, noun, value)
 
-    def _lists(self, origin: ArgumentOrigin, output: JsonValue) -> tuple[bool, bool]:
-        """Whether a list is the only one of its function that can be meant, and whether it is the only list at all."""
+    def _lists(self, call: PlannedCall, origin: ArgumentOrigin, output: JsonValue) -> tuple[bool, bool]:
+        """Whether a list is the only one of its kind that can be meant, and whether it is the only list at all."""
         place = list_place(origin.path)
         if place is None:
             return True, True
+        before = next(index for index, other in enumerate(self.request.calls) if other is call)
+        now = [
+            (other.spec.name, other.output) for other, nested in zip(self.request.calls[:before], self.nested, strict=False) if not nested
+        ]
         if origin.turn == self.request.turn:
-            shown = [(call.spec.name, call.output) for index, call in enumerate(self.request.calls) if not self.nested[index]]
-            name, later = self.request.calls[origin.call].spec.name, []
+            name, shown, later = self.request.calls[origin.call].spec.name, now, []
         else:
             turns = [[(call.function, parsed(call.output)) for call in turn.calls if not call.nested] for turn in self.request.history]
-            shown, later = turns[origin.turn], [pair for turn in turns[origin.turn + 1 :] for pair in turn]
-            name = self.request.history[origin.turn].calls[origin.call].function
-        same = sum(1 for function, _ in shown if function == name) == 1 and all(function != name for function, _ in later)
-        lists = sum(1 for _, other in shown if _has_list(other))
-        return same, same and lists == 1
+            name, shown = self.request.history[origin.turn].calls[origin.call].function, turns[origin.turn]
+            later = [pair for turn in (*turns[origin.turn + 1 :], now) for pair in turn]
+        kind = list_kind(value_at(output, place[0]), place[0])
+        alike = [function == name or kind in list_kinds(other) for function, other in shown]
+        same = sum(alike) <= 1 and not any(function == name or kind in list_kinds(other) for function, other in later)
+        return same, same and sum(1 for _, other in shown if list_kinds(other)) <= 1
 
     def _literal(self, call: PlannedCall, parameter: str) -> str:
         self._literals.add(str(call.arguments[parameter]))
@@ -341,23 +388,6 @@ def reference_noun(spec: FunctionSpec, parameter: str) -> str:
     """What the thing that a parameter names is called: `member` for a `member's name`."""
     noun = phrases_of(spec).noun_of(parameter)
     return re.sub(r"(?:'s)? name$", "", noun) or noun
-
-
-def _listed(parts: list[str]) -> str:
-    """`the first and the third product you listed`: what references have in common is said once.
-
-    Values that are said as they are never share words: `the latest section and the oldest section` names two of them.
-    """
-    matches = [re.fullmatch(r"the (\w+) (.+)", part) for part in parts]
-    ranked = all(match and (match.group(1) in (*ORDINALS, "last") or match.group(1).endswith("est")) for match in matches)
-    if len(parts) > 1 and ranked and len({match.group(2) for match in matches if match}) == 1:
-        return f"{listing([f'the {match.group(1)}' for match in matches if match], limit=9)} {parts[0].split(' ', 2)[2]}"
-    return listing(parts, limit=9)
-
-
-def _has_list(output: JsonValue) -> bool:
-    values = list(output.values()) if isinstance(output, dict) else [output]
-    return any(isinstance(value, list) and len(value) > 1 for value in values)
 
 
 def literal(call: PlannedCall, parameter: str, today: str, rng: Random) -> str:

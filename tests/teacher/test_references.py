@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magnet_ray.json_paths import value_at
+from magnet_ray.teacher.clauses import listed
 from magnet_ray.teacher.references import (
     ORDINALS,
     SUPERLATIVES,
@@ -20,8 +21,10 @@ from magnet_ray.teacher.references import (
     is_sayable,
     list_place,
     refer,
+    stands_out,
     superlatives,
 )
+from magnet_ray.teacher.shown import Shown
 
 HOTELS = {
     "hotels": [
@@ -30,12 +33,16 @@ HOTELS = {
         {"hotel": "Pine Lodge", "price": 60, "rating": 3.9},
     ]
 }
+READ_OUT = Shown("You can stay at Old Mill ($80, rated 4.1), Grand Oak ($120, rated 4.1) or Pine Lodge ($60, rated 3.9).")
+NAMED = Shown("You can stay at Old Mill, Grand Oak or Pine Lodge.")
+CUT = Shown("You can stay at Old Mill ($80, rated 4.1), Grand Oak ($120, rated 4.1) or 1 more.")
+TIMES = {"times": ["18:00", "19:00", "20:30"]}
 BOOKING = {"booking_code": "HTL-4711", "hotel": "Old Mill", "price": 80}
 ITEMS = st.lists(st.fixed_dictionaries({"name": st.sampled_from(("A", "B", "C", "D")), "price": st.integers(1, 5)}), min_size=1, max_size=6)
 
 
 def referent(output: Any, path: str, ago: int, **others: Any) -> Referent:
-    facts: dict[str, Any] = {"noun": "hotel", "made": False, "found": True, "unique": True, **others}
+    facts: dict[str, Any] = {"noun": "hotel", "made": False, "found": True, "unique": True, "shown": READ_OUT, **others}
     return Referent(output=output, path=path, turns_ago=ago, **facts)
 
 
@@ -137,9 +144,33 @@ def test_every_reference_to_a_listed_item_means_that_item(index: int, ago: int) 
 def test_a_list_that_nobody_has_seen_gives_no_ordinal_and_no_name() -> None:
     middle = words_for(referent(HOTELS, "hotels[1].hotel", 0))
     assert middle == {"the most expensive hotel", "the most expensive one", "the most expensive of those"}
-    first = words_for(referent(HOTELS, "hotels[0].hotel", 0))
-    assert first and all("first" in str(words) for words in first)
-    assert not any(name in str(words) for words in middle | first for name in ("Old Mill", "Grand Oak", "Pine Lodge"))
+    assert words_for(referent(HOTELS, "hotels[0].hotel", 0)) == {None}
+    assert words_for(referent(TIMES, "times[0]", 0, noun="time")) == {"the earliest time"}
+    assert words_for(referent(TIMES, "times[1]", 0, noun="time")) == {None}
+
+
+def test_what_the_message_did_not_read_out_is_not_pointed_at() -> None:
+    assert words_for(referent(HOTELS, "hotels[2].hotel", 1, shown=CUT)) == {None}
+    second = words_for(referent(HOTELS, "hotels[1].hotel", 1, shown=CUT))
+    assert second == {"the second hotel you listed", "the second one", "Grand Oak"}
+    assert words_for(referent(HOTELS, "hotels[0].hotel", 1, shown=Shown("Old Mill is rated 4.1."))) == {"Old Mill"}
+
+
+def test_nobody_ranks_what_was_not_said_of_every_item() -> None:
+    for index in range(3):
+        found = words_for(referent(HOTELS, f"hotels[{index}].hotel", 1, shown=NAMED))
+        assert found and not any(re.search(r"cheap|expensive|rated", str(words)) for words in found)
+
+
+def test_an_ordinal_follows_the_order_of_the_message() -> None:
+    by_price = Shown("By price: Pine Lodge, Old Mill and Grand Oak.")
+    assert "the second hotel you listed" in words_for(referent(HOTELS, "hotels[0].hotel", 1, shown=by_price))
+    assert "the last hotel on that list" in words_for(referent(HOTELS, "hotels[1].hotel", 1, shown=by_price))
+
+
+def test_a_list_that_only_served_a_lookup_is_not_pointed_at() -> None:
+    found = words_for(referent(HOTELS, "hotels[0].hotel", 1, listed=False))
+    assert {"that hotel", "Old Mill"} <= found and not any(re.search(r"first|list", str(words)) for words in found)
 
 
 def test_names_are_said_only_when_they_were_seen() -> None:
@@ -170,6 +201,12 @@ def test_a_record_is_called_by_what_was_done_to_it() -> None:
     assert "the booking from earlier" in found and not any("set up" in str(words) for words in found)
 
 
+def test_what_a_record_holds_is_referred_to_only_where_it_was_said() -> None:
+    silent = referent(BOOKING, "hotel", 1, shown=Shown("Your code is HTL-4711."))
+    assert words_for(silent) == {None}
+    assert "that hotel" in words_for(referent(BOOKING, "hotel", 1, shown=Shown("Booked: Old Mill.")))
+
+
 def test_one_booking_of_several_has_no_words() -> None:
     for ago in (1, 2, 3):
         assert words_for(referent(BOOKING, "booking_code", ago, noun="booking", unique=False)) == {None}
@@ -179,7 +216,10 @@ def test_one_booking_of_several_has_no_words() -> None:
 
 
 def test_a_whole_list_is_called_those() -> None:
-    assert words_for(referent({"dishes": ["a", "b"]}, "dishes", 1)) <= {"those", "these", "the ones you just listed"}
+    dishes, told = {"dishes": ["soup", "stew"]}, Shown("There is soup and stew.")
+    assert words_for(referent(dishes, "dishes", 1, shown=told)) <= {"those", "these", "the ones you just listed"}
+    assert words_for(referent(dishes, "dishes", 1, shown=Shown("There is soup."))) == {None}
+    assert words_for(referent(dishes, "dishes", 2, shown=told)) == {None}
 
 
 @pytest.mark.parametrize(
@@ -191,15 +231,18 @@ def test_names_are_sayable_and_codes_are_not(value: Any, sayable: bool) -> None:
     assert is_sayable(value) is sayable
 
 
-@pytest.mark.parametrize("index", [0, 1, 2])
-def test_an_unseen_item_is_described_by_what_singles_it_out(index: int) -> None:
-    described = {describe_item("hotel in Ulm", HOTELS, f"hotels[{index}].hotel", Random(seed)) for seed in range(40)}
-    expected = (
-        {"the first hotel in Ulm"},
-        {"the most expensive hotel in Ulm"},
-        {"the cheapest hotel in Ulm", "the lowest-rated hotel in Ulm"},
-    )
-    assert {re.sub(r" (that comes up|you find)$", "", str(words)) for words in described} == expected[index]
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [(0, {None}), (1, {"the most expensive hotel in Ulm"}), (2, {"the cheapest hotel in Ulm", "the lowest-rated hotel in Ulm"})],
+)
+def test_an_unseen_item_is_described_by_what_singles_it_out(index: int, expected: set[str | None]) -> None:
+    assert {describe_item("hotel in Ulm", HOTELS, f"hotels[{index}].hotel", Random(seed)) for seed in range(40)} == expected
+    assert stands_out(HOTELS["hotels"], index, HOTELS["hotels"][index]["hotel"]) is (expected != {None})
+
+
+def test_an_unseen_item_is_described_by_a_name_of_its_own() -> None:
+    courses = {"courses": [{"course": name, "tutor": tutor} for name, tutor in (("Pottery", "Ada Berg"), ("Singing", "Bo Lind"))]}
+    assert describe_item("course of mine", courses, "courses[1].course", Random(1)) == "my Bo Lind course"
 
 
 def test_an_unseen_item_that_nothing_singles_out_has_no_description() -> None:
@@ -219,3 +262,7 @@ def test_every_kind_of_superlative_has_two_ends() -> None:
     for pattern, lowest, highest in SUPERLATIVES:
         assert re.compile(pattern) and lowest != highest
     assert value_at(HOTELS, "hotels[2].price") == 60
+
+
+def test_what_references_share_is_said_once() -> None:
+    assert listed(["the first product you listed", "the third product you listed"]) == "the first and the third product you listed"

@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """An online grocer: aisles, several shopping baskets, recipes against a pantry, orders and delivery windows.
 
-Baskets are kept after an order, as lists that a household orders from again and again.
+Baskets are kept after an order, as lists that a household orders from again and again. One that was just ordered stays as it is.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _product(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _basket(domain: Domain, rng: Random, chosen: Any) -> Any:
-    filled = sorted(name for name, lines in domain.state["baskets"].items() if lines)
+    filled = sorted(name for name, lines in domain.state["baskets"].items() if lines and name not in domain.state["ordered"])
     return rng.choice(filled or sorted(domain.state["baskets"]))
 
 
@@ -177,7 +177,8 @@ def _basket_product(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _basket_with_product(domain: Domain, rng: Random, chosen: Any) -> Any:
-    holding = sorted(name for name, lines in domain.state["baskets"].items() if chosen.get("product") in lines)
+    baskets = domain.state["baskets"].items()
+    holding = sorted(name for name, lines in baskets if chosen.get("product") in lines and name not in domain.state["ordered"])
     return rng.choice(holding or sorted(domain.state["baskets"]))
 
 
@@ -262,6 +263,7 @@ class Groceries(Domain):
             "baskets": {},
             "windows": {},
             "orders": {},
+            "ordered": [],
         }
         for aisle, products in AISLES.items():
             for product, price in products.items():
@@ -302,6 +304,11 @@ class Groceries(Domain):
             basket in self.state["baskets"], f"There is no basket called {basket!r}; the baskets are {', '.join(self.state['baskets'])}."
         )
         lines: dict[str, int] = self.state["baskets"][basket]
+        return lines
+
+    def _open_lines(self, basket: str) -> dict[str, int]:
+        lines = self._lines(basket)
+        require(basket not in self.state["ordered"], f"The {basket} basket has just been ordered and cannot be changed until it has come.")
         return lines
 
     def _total(self, basket: str) -> float:
@@ -642,7 +649,7 @@ class Groceries(Domain):
         basket: Basket,
     ) -> BasketChange:
         """Add a number of a product to a shopping basket and return the basket's new total."""
-        shelf, lines = self._shelf(product), self._lines(basket)
+        shelf, lines = self._shelf(product), self._open_lines(basket)
         require(1 <= quantity <= 12, "Between 1 and 12 of a product can be added at a time.")
         require(lines.get(product, 0) + quantity <= shelf["stock"], f"Only {shelf['stock']} of {product} are in stock.")
         lines[product] = lines.get(product, 0) + quantity
@@ -681,7 +688,7 @@ class Groceries(Domain):
         ],
     ) -> BasketChange:
         """Remove all of one product from a shopping basket and return the basket's new total."""
-        lines = self._lines(basket)
+        lines = self._open_lines(basket)
         require(product in lines, f"There is no {product} in the {basket} basket.")
         del lines[product]
         return BasketChange(basket=basket, product=product, quantity=0, total=self._total(basket))
@@ -731,7 +738,7 @@ class Groceries(Domain):
         ] = None,
     ) -> RecipeBasket:
         """Add the ingredients of a recipe that are not at home to a basket, scaled to the number of people."""
-        lines = self._lines(basket)
+        lines = self._open_lines(basket)
         packs = -(-(people or 3) // 3)
         missing = [product for product in self._ingredients(recipe) if product not in self.state["pantry"]]
         require(missing, f"Everything for {recipe} is already at home.")
@@ -768,12 +775,13 @@ class Groceries(Domain):
         ),
     )
     def order_basket(self, basket: Basket, date: DeliveryDate, window_start: WindowStart) -> GroceryOrder:
-        """Order everything in a basket for delivery in one window; the basket is kept for next time."""
-        lines, fee = self._lines(basket), self._fee(date, window_start)
+        """Order everything in a basket for delivery in one window; the basket is kept for next time, and as it is until it has come."""
+        lines, fee = self._open_lines(basket), self._fee(date, window_start)
         require(lines, f"The {basket} basket is empty.")
         del self.state["windows"][date][window_start]
         total = round(self._total(basket) + fee, 2)
         code = self.issue("GRO")
+        self.state["ordered"].append(basket)
         self.state["orders"][code] = {"basket": basket, "date": date, "window_start": window_start, "total": total}
         return GroceryOrder(order_number=code, basket=basket, date=date, window_start=window_start, total=total)
 

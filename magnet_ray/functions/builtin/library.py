@@ -631,7 +631,13 @@ class Library(Domain):
             Argument(
                 description="Title of the book to borrow.",
                 noun="book",
-                pick=_title_where(lambda state, book_title: book_title not in state["loans"] and _copies(state["books"][book_title]) > 0),
+                pick=_title_where(
+                    lambda state, book_title: (
+                        book_title not in state["loans"]
+                        and all(x["book_title"] != book_title for x in state["holds"].values())
+                        and _copies(state["books"][book_title]) > 0
+                    )
+                ),
             ),
         ],
         branch: Annotated[str, Argument(description="Branch that has the book on the shelf.", noun="branch", pick=_stocked_branch)],
@@ -640,6 +646,8 @@ class Library(Domain):
         x = self._book(book_title)
         require(book_title not in self.state["loans"], f"{book_title!r} is already on loan to this reader.")
         require(branch in self.state["branches"], f"There is no branch called {branch!r}.")
+        held = next((code for code, hold in self.state["holds"].items() if hold["book_title"] == book_title), "")
+        require(not held, f"The reader waits for {book_title!r} under hold {held}.")
         require(x["copies"].get(branch, 0) > 0, f"{branch} has no copy of {book_title!r} on the shelf.")
         x["copies"][branch] -= 1
         due = (self.today + timedelta(days=LOAN_DAYS)).isoformat()

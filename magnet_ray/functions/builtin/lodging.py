@@ -138,6 +138,7 @@ class ExtraList(TypedDict):
 
 class ExtraOrder(TypedDict):
     stay_code: str
+    lodging: str
     extra: str
     quantity: int
     cost: int
@@ -186,7 +187,9 @@ def _rate_limit(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 
 def _arrival(domain: Domain, rng: Random, chosen: Any) -> Any:
-    days = Lodging(domain.state).free_days(chosen.get("lodging", ""), chosen.get("nights") or 3)
+    nights, lodgings = chosen.get("nights") or 3, Lodging(domain.state)
+    days = lodgings.free_days(chosen.get("lodging", ""), nights)
+    days = [text for text in days if not lodgings.away(Day.fromisoformat(text), nights)] or days
     return rng.choice(days) if days else (domain.today + timedelta(days=rng.randint(2, 40))).isoformat()
 
 
@@ -335,10 +338,17 @@ class Lodging(Domain):
         free = (day for day in range(today + 2, today + 75) if all(day + nights <= start or day >= end for start, end in spans))
         return [Day.fromordinal(day).isoformat() for day in islice(free, 8)]
 
+    def away(self, arrival: Day, nights: int) -> str:
+        """The user's stay that shares a night with others, or an empty text."""
+        first = arrival.toordinal()
+        starts = ((code, Day.fromisoformat(x["arrival_date"]).toordinal(), x["nights"]) for code, x in self.state["stays"].items())
+        return next((code for code, start, length in starts if first < start + length and start < first + nights), "")
+
     def can_extend(self, stay_code: str, nights: int) -> bool:
-        """Whether the nights after a stay are free."""
+        """Whether the nights after a stay are free, and the user is not elsewhere."""
         x = self.state["stays"][stay_code]
-        return self._free(x["lodging"], Day.fromisoformat(x["arrival_date"]) + timedelta(days=x["nights"]), nights)
+        end = Day.fromisoformat(x["arrival_date"]) + timedelta(days=x["nights"])
+        return self._free(x["lodging"], end, nights) and not self.away(end, nights)
 
     def _enter(self, lodging: str, arrival_date: str, nights: int, guests: int) -> str:
         code = self.issue("STY")
@@ -599,6 +609,8 @@ class Lodging(Domain):
         require(1 <= nights <= 14, "A stay lasts 1 to 14 nights.")
         require(1 <= guests <= x["sleeps"], f"{lodging} sleeps {x['sleeps']}.")
         require(self._free(lodging, arrival, nights), f"{lodging} is taken for some of the {nights} nights from {arrival_date}.")
+        booked = self.away(arrival, nights)
+        require(not booked, f"Stay {booked} is booked for some of the {nights} nights from {arrival_date}.")
         return self._stay(self._enter(lodging, arrival_date, nights, guests))
 
     @tool(
@@ -683,12 +695,14 @@ class Lodging(Domain):
         noun="order",
         deed="order extras",
         tells=(
-            lambda a, r: f"I've added {r['extra']} ({number(r['quantity'])} of them) to stay {r['stay_code']} for {money(r['cost'])}.",
+            lambda a, r: (
+                f"I've added {r['extra']} ({number(r['quantity'])} of them) to stay {r['stay_code']} at {r['lodging']} for {money(r['cost'])}."
+            ),
             lambda a, r: (
                 f"Ordered for {money(r['cost'])}: {r['extra']}, {number(r['quantity'])} of them. The open balance of {r['stay_code']} is {money(r['balance_due'])}."
             ),
             lambda a, r: (
-                f"The host will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
+                f"The host of {r['lodging']} will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
                 f"on {r['stay_code']}."
             ),
         ),
@@ -710,7 +724,14 @@ class Lodging(Domain):
         cost = EXTRAS[extra] * quantity
         stay["extras"].append(extra)
         stay["total_price"] += cost
-        return ExtraOrder(stay_code=stay_code, extra=extra, quantity=quantity, cost=cost, balance_due=stay["total_price"] - stay["paid"])
+        return ExtraOrder(
+            stay_code=stay_code,
+            lodging=stay["lodging"],
+            extra=extra,
+            quantity=quantity,
+            cost=cost,
+            balance_due=stay["total_price"] - stay["paid"],
+        )
 
     @tool(
         asks=(
@@ -764,7 +785,7 @@ class Lodging(Domain):
         """Add nights to the end of a booked stay if they are free."""
         x = self._booked(stay_code)
         require(1 <= extra_nights <= 7, "A stay can be extended by 1 to 7 nights.")
-        require(self.can_extend(stay_code, extra_nights), f"{x['lodging']} is taken after stay {stay_code}.")
+        require(self.can_extend(stay_code, extra_nights), f"{x['lodging']} is taken after stay {stay_code}, or you are booked elsewhere.")
         end = Day.fromisoformat(x["arrival_date"]) + timedelta(days=x["nights"])
         taken = self.state["lodgings"][x["lodging"]]["taken"]
         taken[taken.index([x["arrival_date"], x["nights"]])][1] += extra_nights

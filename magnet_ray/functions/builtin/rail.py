@@ -379,11 +379,11 @@ class Rail(Domain):
                 f"{plural(len(r['connections']), 'train')}: {listing(_offers(r))}."
             ),
             lambda a, r: (
-                "You could take "
+                f"From {r['origin']} to {r['destination']} on {day(r['date'])} you could take "
                 f"{listing([x['train'] + ' (' + clock(x['departs']) + ' to ' + clock(x['arrives']) + ', ' + money(x['fare']) + ')' for x in r['connections']], conjunction='or')}."
             ),
             lambda a, r: (
-                f"The quickest ride to {r['destination']} takes "
+                f"The quickest ride from {r['origin']} to {r['destination']} takes "
                 f"{_lasting(min(x['duration_minutes'] for x in r['connections']))}, and the cheapest fare is "
                 f"{money(min(x['fare'] for x in r['connections']))}. All departures on {day(r['date'])}: {listing(_offers(r))}."
             ),
@@ -433,7 +433,7 @@ class Rail(Domain):
             "I'm standing in the hall at {station} — which platform should I look at[ to reach {destination}]?",
             "Are today's departures from {station}[ to {destination}] running to schedule?",
         ),
-        things=("train out of {station}", "departure on the board of {station}"),
+        things=("departure on the board of {station}", "departure that the board of {station} shows"),
         noun="departure",
         deed="read a departure board",
         tells=(
@@ -565,12 +565,12 @@ class Rail(Domain):
                 f"{listing([x['seat'] + ' in the ' + x['coach'] + ' coach for ' + money(x['supplement']) for x in r['seats']])}."
             ),
             lambda a, r: (
-                "You can choose "
+                f"On {r['train']} you can choose "
                 f"{listing([x['seat'] + ' (' + x['position'] + ', ' + x['coach'] + ')' for x in r['seats']], limit=6, conjunction='or')} "
                 f"for {day(r['date'])}. The cheapest seat supplement is {money(min(x['supplement'] for x in r['seats']))}."
             ),
             lambda a, r: (
-                f"Free on {day(r['date'])}: "
+                f"Free on {r['train']} on {day(r['date'])}: "
                 f"{listing([x['position'] + ' seat ' + x['seat'] + ' for ' + money(x['supplement']) for x in r['seats']])}."
             ),
         ),
