@@ -14,6 +14,7 @@ from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, Rejected
 from magnet_ray.graph import FunctionGraph
 from magnet_ray.json_paths import expand, leaves
+from magnet_ray.plain_values import is_plain
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.types import Effect, FailureReason, FunctionSpec, JsonValue, Origin
 from magnet_ray.values import draw_argument
@@ -94,7 +95,7 @@ def _argument_sets(spec: FunctionSpec, known: Mapping[str, JsonValue], environme
 def find_withheld(
     calls: Sequence[PlannedCall],
     candidates: Sequence[tuple[int, str]],
-    earlier: Sequence[PlannedCall],
+    earlier: Sequence[Sequence[PlannedCall]],
     environment: Environment,
     offered: Sequence[FunctionSpec],
     graph: FunctionGraph,
@@ -105,7 +106,7 @@ def find_withheld(
     Args:
         calls: the calls of the turn, executed.
         candidates: (call, parameter) that the teacher can leave out.
-        earlier: calls of earlier turns.
+        earlier: the calls of each earlier turn, in order.
         environment: the world, at the state before the turn; left as it was.
         offered: functions that could be asked instead of the user.
         graph: tells which output fields mean which parameter.
@@ -138,8 +139,8 @@ def yielders(
     return frozenset(spec.name for spec in offered if _yielded(call, parameter, calls, environment, [spec], graph))
 
 
-def _said_elsewhere(index: int, parameter: str, calls: Sequence[PlannedCall], earlier: Sequence[PlannedCall]) -> bool:
-    """Whether the conversation tells the value: the value itself, or for a thing with a name another one of its kind."""
+def _said_elsewhere(index: int, parameter: str, calls: Sequence[PlannedCall], earlier: Sequence[Sequence[PlannedCall]]) -> bool:
+    """Whether the conversation tells the value, or one that would be taken for it; for a thing with a name, any of its kind."""
     call = calls[index]
     value = call.arguments[parameter]
     if any(other.step == call.step and other.arguments.get(parameter) != value for other in calls):
@@ -148,12 +149,15 @@ def _said_elsewhere(index: int, parameter: str, calls: Sequence[PlannedCall], ea
     if any(parameter in other.arguments for other in beside):
         # `Which times are free on Friday? Then book me in with her`: the Friday would be taken for both.
         return True
+    if is_plain(call, parameter, earlier, beside):
+        return True
     schema = call.spec.properties[parameter]
     named_thing = isinstance(value, str) and "format" not in schema and "enum" not in schema
-    for other in (*beside, *earlier):
+    before = [other for turn in earlier for other in turn]
+    for other in (*beside, *before):
         if value in other.arguments.values() or (named_thing and parameter in other.arguments):
             return True
-    shown = (leaf for other in earlier for _, leaf in leaves(other.output) if isinstance(leaf, str))
+    shown = (leaf for other in before for _, leaf in leaves(other.output) if isinstance(leaf, str))
     # A date also stands inside a date with a time.
     return isinstance(value, str) and any(leaf == value or (len(value) > 3 and value in leaf) for leaf in shown)
 

@@ -351,7 +351,7 @@ class _Translation:
             for parameter in call.spec.required
             if parameter in self.workshop.teacher.droppable(call.spec)
         ]
-        earlier = [call for index, done in self.done.items() if index < turn for call in done]
+        earlier = [self.done[index] for index in sorted(self.done) if index < turn]
         after = self.environment.checkpoint()
         self.environment.rollback(before)
         try:
@@ -360,7 +360,7 @@ class _Translation:
             self.environment.rollback(after)
 
     def _find_withheld(
-        self, calls: tuple[PlannedCall, ...], droppable: list[tuple[int, str]], earlier: list[PlannedCall], rng: Random
+        self, calls: tuple[PlannedCall, ...], droppable: list[tuple[int, str]], earlier: list[tuple[PlannedCall, ...]], rng: Random
     ) -> tuple[int, str]:
         """`find_withheld`, without distractors that would tell the value where nothing else is left."""
         graph, offered = self.workshop.graph, self._offered_specs()

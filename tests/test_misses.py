@@ -17,12 +17,13 @@ from magnet_ray.errors import CallError, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.graph import build_graph
 from magnet_ray.misses import find_withheld, servers
+from magnet_ray.mix import category_of
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.teacher.phrasebook import phrases_of
 from magnet_ray.translation import translate
 from magnet_ray.types import ArgumentOrigin, Category, Effect, FailureReason, FunctionSpec, Miss, Origin, Trajectory, TurnSignature
 from magnet_ray.wording import says
-from tests.builtin_recipe import builtin_recipe, builtin_translation, rows_of
+from tests.builtin_recipe import builtin_outcome, builtin_recipe, builtin_translation, rows_of
 from tests.test_judge import TEXT, WHOLE, items, spec
 from tests.test_synthesis import calls_of, names_in, outputs_of, turns_of
 from tests.tiny_world import KEY, Behaviour, TinyWorld, path_of, planned, workshop_of
@@ -163,6 +164,24 @@ def test_a_missing_value_was_said_in_no_earlier_message() -> None:
                 assert value not in earlier, (row.index, value)
 
 
+def test_a_day_or_time_is_not_asked_for_right_after_the_only_one_of_its_kind_was_said() -> None:
+    """Over many seeds: of what the last turn's calls were given, no single day (or time) could stand for the one asked for."""
+    recipe = builtin_recipe()
+    indices = [index for index in range(700) if category_of(index, recipe.paths.mix) is Category.MISS_PARAMS]
+    rows = [row for row in map(builtin_outcome, indices) if isinstance(row, Trajectory)]
+    asked = 0
+    for row in rows:
+        at = miss_turn(row)
+        calls = json.loads(row.reference_calls)
+        for _, _, value in missing_arguments(row):
+            kind = next((kind for kind in (r"\d{4}-\d\d-\d\d", r"\d\d:\d\d") if re.fullmatch(kind, str(value))), None)
+            if kind and at:
+                asked += 1
+                said = {item for call in calls[at - 1] for item in call["arguments"].values() if re.fullmatch(kind, str(item))}
+                assert len(said) != 1, (row.index, value, said)
+    assert len(rows) > 30 and asked >= 2
+
+
 # Misses that are not genuine, in a world made for it
 
 
@@ -282,7 +301,7 @@ def withheld(
     world: TinyWorld, call: PlannedCall, parameter: str, *, earlier: Sequence[PlannedCall] = (), offered: Sequence[FunctionSpec] = SPECS
 ) -> tuple[int, str]:
     graph = build_graph(FunctionPool(specs=(*SPECS, BOOK)))
-    return find_withheld([call], [(0, parameter)], earlier, world, offered, graph, Random(1))
+    return find_withheld([call], [(0, parameter)], [[before] for before in earlier], world, offered, graph, Random(1))
 
 
 def booking(**origins: ArgumentOrigin) -> PlannedCall:
@@ -328,6 +347,52 @@ def test_a_value_that_another_call_of_the_turn_is_given_would_be_taken_for_both(
     with pytest.raises(Rejected):
         find_withheld([booking(), beside], [(0, "nights")], [], world_of(), [], graph, Random(1))
     assert find_withheld([booking(), beside], [(0, "town")], [], world_of(), [], graph, Random(1)) == (0, "town")
+
+
+def berth_on(date: str, *, boat: str = "Alma", step: int = 0) -> PlannedCall:
+    """A call that needs a day, beside a boat and a number of nights."""
+    function = spec("reserve_berth", {"boat": TEXT, "date": TEXT | {"format": "date"}, "nights": WHOLE}, {"berth": TEXT})
+    return planned(function, {"boat": boat, "date": date, "nights": 3}, {"berth": "B-1"}, step=step)
+
+
+def day_missing(*earlier: Sequence[PlannedCall], parameter: str = "date") -> bool:
+    """Whether the user can forget a call's value after these turns, with nothing offered."""
+    call = berth_on("2026-03-12")
+    graph = build_graph(FunctionPool(specs=(*SPECS, call.spec)))
+    try:
+        find_withheld([call], [(0, parameter)], earlier, world_of(), [], graph, Random(1))
+    except Rejected:
+        return False
+    return True
+
+
+def seen_on(*days: str, boat: str = "Bertha", **shown: Any) -> PlannedCall:
+    """A lookup by days that shows something."""
+    function = spec("list_berths", {"boat": TEXT, **{f"on_{place}": TEXT for place, _ in enumerate(days)}})
+    return planned(function, {"boat": boat, **{f"on_{place}": day for place, day in enumerate(days)}}, shown)
+
+
+def test_a_day_is_not_missing_right_after_one_day_was_said_or_shown() -> None:
+    assert day_missing()
+    assert not day_missing([seen_on("2026-03-04")])
+    assert not day_missing([seen_on(berths=[{"from": "2026-03-04T10:00"}, {"from": "2026-03-04T11:00"}])])
+    assert day_missing([seen_on(berths=[{"from": "2026-03-04"}, {"from": "2026-03-05"}])])
+    assert day_missing([seen_on("2026-03-04", "2026-03-05")])
+    assert day_missing([seen_on("2026-03-04")], [seen_on(owner="Ida Berg")])
+
+
+def test_a_day_said_of_the_same_thing_is_not_missing_however_long_ago() -> None:
+    since = [seen_on(owner="Ida Berg")]
+    assert not day_missing([seen_on("2026-03-04", boat="Alma")], since)
+    assert not day_missing([seen_on("2026-03-04", boats=["Alma", "Carla"])], since)
+    assert not day_missing([seen_on("2026-03-01", "2026-03-02"), seen_on("2026-03-04", boat="Alma")], since)
+    assert day_missing([seen_on("2026-03-04", "2026-03-05", boat="Alma")], since)
+
+
+def test_a_number_is_not_missing_right_after_one_of_its_name_was_said_or_shown() -> None:
+    assert day_missing([seen_on(nights=2, price=70), seen_on(nights=5)], parameter="nights")
+    assert not day_missing([seen_on(nights=2, price=70)], parameter="nights")
+    assert not day_missing([berth_on("2026-03-04", boat="Bertha")], parameter="nights")
 
 
 def test_a_value_from_an_output_or_an_earlier_query_is_not_missing() -> None:
