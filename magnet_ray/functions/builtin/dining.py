@@ -511,7 +511,7 @@ class Dining(Domain):
             "cancel {booking_code}",
             "call off {booking_code} and tell me about the deposit",
             "drop {booking_code}, since plans have changed",
-            "let the restaurant know that nobody will turn up for {booking_code}",
+            "strike {booking_code} from the books, as nobody will turn up",
         ),
         questions=(
             "We can't come any more and would like to cancel {booking_code}.",
@@ -534,7 +534,7 @@ class Dining(Domain):
                 + (f" and {money(r['refunded_deposit'])} of deposit refunded." if r["refunded_deposit"] else "; there was no deposit.")
             ),
             lambda a, r: (
-                f"I've told the restaurant that {r['booking_code']} is off."
+                f"{r['booking_code']} is off."
                 + (
                     f" The deposit of {money(r['refunded_deposit'])} comes back to you."
                     if r["refunded_deposit"]

@@ -773,7 +773,7 @@ class Events(Domain):
             lambda a, r: f"You're number {r['position']} in line for {r['event']}, asking for {plural(r['tickets'], 'ticket')}.",
             lambda a, r: f"Your name is down for {plural(r['tickets'], 'returned ticket')} to {r['event']}, at position {r['position']}.",
             lambda a, r: (
-                f"The box office will offer you {plural(r['tickets'], 'ticket')} for {r['event']} once it's your turn. Including you, "
+                f"You're in line for {plural(r['tickets'], 'returned ticket')} to {r['event']}. Including you, "
                 f"{plural(r['people_waiting'], 'person', 'people')} {'is' if r['people_waiting'] == 1 else 'are'} waiting."
             ),
         ),

@@ -760,7 +760,7 @@ class Groceries(Domain):
                 f"The {r['basket']} basket is ordered: {r['order_number']}, arriving on {day(r['date'])} from {clock(r['window_start'])}, {money(r['total'])} with delivery."
             ),
             lambda a, r: (
-                f"Your order number is {r['order_number']}. Expect the groceries on {day(r['date'])} between {clock(r['window_start'])} and {clock(format(int(r['window_start'][:2]) + 2, '02d') + ':00')}; the total is {money(r['total'])}."
+                f"Your order number is {r['order_number']}. Expect the groceries on {day(r['date'])} from {clock(r['window_start'])} on; the total is {money(r['total'])}."
             ),
             lambda a, r: (
                 f"Ordered for {money(r['total'])}, delivery included. Everything in the {r['basket']} basket comes on {day(r['date'])} after {clock(r['window_start'])} as order {r['order_number']}."
@@ -798,9 +798,7 @@ class Groceries(Domain):
             lambda a, r: (
                 f"I've moved {r['order_number']} to {day(r['date'])}, starting at {clock(r['window_start'])}; the total stays at {money(r['total'])}."
             ),
-            lambda a, r: (
-                f"New delivery window for {r['order_number']}: {day(r['date'])}, {clock(r['window_start'])} to {clock(format(int(r['window_start'][:2]) + 2, '02d') + ':00')}."
-            ),
+            lambda a, r: f"New delivery window for {r['order_number']}: {day(r['date'])} from {clock(r['window_start'])}.",
         ),
     )
     def move_grocery_delivery(self, order_number: OrderNumber, date: DeliveryDate, window_start: WindowStart) -> GroceryOrder:

@@ -531,7 +531,7 @@ class Gym(Domain):
                 + "."
             ),
             lambda a, r: (
-                f"Ahead of you: {listing([x['class_name'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['joined_classes']] + ['session ' + x['session_code'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['trainer_sessions']], limit=9)}. "
+                f"Ahead of you: {listing([x['class_name'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['joined_classes']] + ['session ' + x['session_code'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['trainer_sessions']], limit=9)}. "
                 f"In all that costs {money(sum(x['price'] for x in r['joined_classes'] + r['trainer_sessions']))}."
             ),
         ),

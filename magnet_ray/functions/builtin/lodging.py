@@ -688,7 +688,7 @@ class Lodging(Domain):
                 f"Ordered for {money(r['cost'])}: {r['extra']}, {number(r['quantity'])} of them. The open balance of {r['stay_code']} is {money(r['balance_due'])}."
             ),
             lambda a, r: (
-                f"The host will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
+                f"That's on order now, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
                 f"on {r['stay_code']}."
             ),
         ),
@@ -828,7 +828,7 @@ class Lodging(Domain):
     @tool(
         asks=(
             "cancel {stay_code}, we aren't going after all",
-            "tell the host that we're giving up {stay_code} and get back what they'll refund",
+            "give up {stay_code} for us and get back what they'll refund",
             "withdraw from {stay_code}",
             "release {stay_code} for other guests and see to the refund",
         ),
@@ -845,9 +845,7 @@ class Lodging(Domain):
                 + (f", and {money(r['refunded_amount'])} will be refunded." if r["refunded_amount"] else "; nothing could be refunded.")
             ),
             lambda a, r: f"I've called off {r['lodging']}. You get {money(r['refunded_amount'])} back for {r['stay_code']}.",
-            lambda a, r: (
-                f"The host of {r['lodging']} knows that you aren't coming. Refund for {r['stay_code']}: {money(r['refunded_amount'])}."
-            ),
+            lambda a, r: f"Your stay at {r['lodging']} is off. Refund for {r['stay_code']}: {money(r['refunded_amount'])}.",
         ),
     )
     def cancel_stay(self, stay_code: StayCode) -> CancelledStay:
