@@ -295,20 +295,20 @@ class _Translation:
         """A request that no offered function can serve."""
         before = self.environment.checkpoint()
         calls = self._calls(turn, signature, rng)
-        self._check_genuine(calls, before)
-        self.environment.rollback(before)
         request = self._request(turn, calls, rng)
         words = await self.workshop.teacher.query(request)
+        self._check_genuine(calls, before, words.text)
+        self.environment.rollback(before)
         missing = tuple(call.spec.name for call in calls)
         declined = await self.workshop.teacher.decline(replace(request, query=words.text))
         return [TranslatedTurn(query=words.text, calls=(), reply=declined, miss=Miss.FUNCTION, missing=missing)]
 
     async def _missing_function(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
         """A complete request without its function; the next turn brings the function and carries it out."""
-        self._check_genuine(calls, before)
         teacher = self.workshop.teacher
         request = self._request(turn + 1, calls, rng)
         words = await teacher.query(request)
+        self._check_genuine(calls, before, words.text)
         calls = nested_as_worded(calls, words.nested)
         request = replace(request, calls=calls, query=words.text)
         missing = tuple(dict.fromkeys(call.spec.name for call in calls if call.spec.name in self.withheld))
@@ -377,7 +377,7 @@ class _Translation:
     def _offered_specs(self) -> list[FunctionSpec]:
         return [self.specs[name] for name in self.offered]
 
-    def _check_genuine(self, calls: tuple[PlannedCall, ...], before: object) -> None:
+    def _check_genuine(self, calls: tuple[PlannedCall, ...], before: object, query: str) -> None:
         """Stop offering what could serve instead of the withheld functions.
 
         Raises:
@@ -386,7 +386,7 @@ class _Translation:
         after_state = self.environment.state()
         after = self.environment.checkpoint()
         self.environment.rollback(before)
-        found = servers(calls, after_state, self.environment, self.key, self._offered_specs(), self.scenario_seed)
+        found = servers(calls, after_state, self.environment, self.key, self._offered_specs(), self.scenario_seed, query)
         self.environment.rollback(after)
         needed = {step.function for turn in self.path.turns for step in turn.steps} - self.withheld
         if self.path.category is not Category.IRRELEVANCE and found & needed:

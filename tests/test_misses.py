@@ -16,6 +16,7 @@ from magnet_ray.environments.in_process import BuiltinEnvironment
 from magnet_ray.errors import CallError, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.graph import build_graph
+from magnet_ray.json_paths import schema_fields
 from magnet_ray.misses import find_withheld, servers
 from magnet_ray.mix import category_of
 from magnet_ray.teacher.base import PlannedCall
@@ -117,6 +118,27 @@ def test_an_irrelevant_request_needs_a_function_that_is_not_offered() -> None:
         assert (row.num_calls, row.tools_added) == (0, "{}")
 
 
+def test_an_unserved_request_is_offered_no_list_in_which_one_would_look_the_thing_up() -> None:
+    """Over many paths: no offered lookup shows things by the names asked with, and half of what the missing one tells of one."""
+    recipe, tried = builtin_recipe(), 0
+    indices = [index for index in range(800) if category_of(index, recipe.paths.mix) is Category.IRRELEVANCE]
+    specs = recipe.workshop.pool.by_name
+    for row in (outcome for outcome in map(builtin_outcome, indices) if isinstance(outcome, Trajectory)):
+        missing = specs[builtin_translation(row.index).turns[0].missing[0]]
+        wanted = fields_of(missing) - set(missing.required)
+        for name in names_in(json.loads(row.tools)):
+            offered = specs[name]
+            if missing.effect is offered.effect is Effect.READ and not offered.required and set(missing.required) & fields_of(offered):
+                tried += 1
+                assert 2 * len(wanted & fields_of(offered)) < len(wanted), (row.index, name, missing.name)
+    assert tried > 5
+
+
+def fields_of(function: FunctionSpec) -> set[str]:
+    """Names of the fields that an output holds."""
+    return {path.rpartition(".")[2].rstrip("[]") for path, _ in schema_fields(function.return_schema)}
+
+
 def missing_arguments(row: Trajectory) -> list[tuple[str, str, Any]]:
     """(function, parameter, value) that the turn after the miss supplies."""
     at = miss_turn(row) + 1
@@ -215,12 +237,12 @@ def world_of(**changed: Behaviour) -> TinyWorld:
     return TinyWorld({**BASE, **changed}, values={"text": ["buy rope"], "boat": ["Alma", "Bertha"]})
 
 
-def served(world: TinyWorld, call: PlannedCall, offered: Sequence[FunctionSpec]) -> frozenset[str]:
+def served(world: TinyWorld, call: PlannedCall, offered: Sequence[FunctionSpec], query: str = "") -> frozenset[str]:
     """What serves instead of a call, from the state before it."""
     after = TinyWorld(BASE, held=world.state())
     after.call(call.spec.name, call.arguments)
     before = world.state()
-    found = servers([call], after.state(), world, KEY, offered, 1)
+    found = servers([call], after.state(), world, KEY, offered, 1, query)
     assert world.state() == before
     return found
 
@@ -238,12 +260,40 @@ def test_another_function_that_tells_the_same_serves_whatever_it_calls_the_field
     def inspect(state: State, arguments: Mapping[str, Any]) -> Any:
         return {"captain": "Ida Berg", "built": 2019, "length": 9}
 
-    def half(state: State, arguments: Mapping[str, Any]) -> Any:
-        return {"captain": "Ida Berg", "built": 1990}
+    def other(state: State, arguments: Mapping[str, Any]) -> Any:
+        return {"captain": "Jo Lund", "built": 2019}
 
     call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "since": 2019})
     assert served(world_of(inspect_boat=inspect), call, [INSPECT_BOAT, FIND_TOWN]) == {"inspect_boat"}
-    assert served(world_of(inspect_boat=half), call, [INSPECT_BOAT, FIND_TOWN]) == frozenset()
+    assert served(world_of(inspect_boat=other), call, [INSPECT_BOAT, FIND_TOWN]) == frozenset()
+
+
+def test_a_list_that_tells_half_of_it_serves_field_for_field() -> None:
+    def boats(state: State, arguments: Mapping[str, Any]) -> Any:
+        return {"boats": [{"boat": "Alma", "owner": "Ida Berg", "berth": 3}, {"boat": "Bertha", "owner": "Jo Lund", "berth": 8}]}
+
+    call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "berth": 3, "since": 2019, "length": 9})
+    longer = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "berth": 4, "since": 2019, "length": 9})
+    assert served(world_of(inspect_boat=boats), call, [INSPECT_BOAT]) == {"inspect_boat"}
+    assert served(world_of(inspect_boat=boats), longer, [INSPECT_BOAT]) == frozenset()
+
+
+def test_a_list_in_which_one_would_look_the_thing_up_serves_even_where_it_does_not_stand() -> None:
+    fields = {"owner": TEXT, "since": WHOLE}
+    listing = spec("list_boats", {}, {"boats": items(boat=TEXT, **fields)}, effect=Effect.READ)
+    nameless = spec("list_owners", {}, {"owners": items(**fields)}, effect=Effect.READ)
+    world = TinyWorld({"list_boats": lambda state, arguments: {"boats": []}, "list_owners": lambda state, arguments: {"owners": []}})
+    call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "since": 2019})
+    assert served(world, call, [listing, nameless]) == {"list_boats"}
+
+
+def test_a_lookup_that_tells_what_was_asked_for_by_name_serves() -> None:
+    def inspect(state: State, arguments: Mapping[str, Any]) -> Any:
+        return {"captain": "Ida Berg", "built": 1990}
+
+    call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "since": 2019, "length": 9, "berth": 4})
+    assert served(world_of(inspect_boat=inspect), call, [INSPECT_BOAT], "What's the name of the owner of Alma?") == {"inspect_boat"}
+    assert served(world_of(inspect_boat=inspect), call, [INSPECT_BOAT], "What's the length of Alma?") == frozenset()
 
 
 def test_a_read_that_tells_the_output_of_a_write_does_not_serve_for_it() -> None:
@@ -286,7 +336,7 @@ def test_a_missing_function_is_no_miss_when_a_needed_one_would_serve() -> None:
     assert caught.value.reason is FailureReason.NO_GENUINE_MISS
 
     def boring(state: State, arguments: Mapping[str, Any]) -> Any:
-        return {"captain": "Nobody", "built": 1990}
+        return {"captain": "Nobody", "built": 1990, "length": 7}
 
     kept = at_once(translate(path, workshop_of(world_of(inspect_boat=boring), SPECS)))
     assert kept.turns[1].missing == kept.turns[2].tools_added == ("find_owner",)
