@@ -20,7 +20,7 @@ from magnet_ray.graph import FunctionGraph
 from magnet_ray.misses import find_withheld, servers, yielders
 from magnet_ray.node_ops import move_miss
 from magnet_ray.offers import offer
-from magnet_ray.planned_calls import executed_call, listing_order, nested_as_worded, planned_call, rounds, worded_origins
+from magnet_ray.planned_calls import executed_call, foretold, listing_order, nested_as_worded, planned_call, rounds, worded_origins
 from magnet_ray.teacher.base import PlannedCall, Teacher, TurnRequest
 from magnet_ray.types import (
     ArgumentOrigin,
@@ -223,6 +223,9 @@ class _Translation:
         reason, mark = "no attempt", self.environment.checkpoint()
         for attempt in range(self.workshop.settings.call_retries + 1):
             chosen = choose_arguments(spec, step, around, rng, attempt=attempt + self.attempt)
+            if early := foretold(chosen, self.done[around.turn]):
+                reason = f"{spec.name} was given {early!r}, which nobody knows yet"
+                continue
             made = self._made(spec, chosen)
             if made and spec.effect is not Effect.READ:
                 reason = f"{spec.name} was called with the same arguments before"
