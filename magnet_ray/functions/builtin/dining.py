@@ -249,9 +249,9 @@ class Dining(Domain):
     @tool(
         asks=(
             "find {cuisine} restaurants[ under {max_price} a head][, rated at least {min_rating}]",
-            "look for somewhere that serves {cuisine} food[ for no more than {max_price}][ with a rating of {min_rating} or better]",
+            "look for somewhere to eat[ that serves {cuisine} food][ for no more than {max_price}][ with a rating of {min_rating} or better]",
             "show me where {cuisine} cooking is done well in town[, below {max_price} a head][ and with a score of {min_rating} or more]",
-            "come up with {cuisine} options for dinner[, nothing over {max_price} each][, and none rated lower than {min_rating}]",
+            "come up with[ {cuisine}] options for dinner[, nothing over {max_price} each][, and none rated lower than {min_rating}]",
         ),
         questions=(
             "Where can I get good {cuisine} food[ for less than {max_price}][, rated {min_rating} or higher]?",

@@ -312,10 +312,10 @@ class Events(Domain):
 
     @tool(
         asks=(
-            "find {genre} shows[ up to {last_day}][ with tickets for {max_price} or less]",
+            "find[ {genre}] shows[ up to {last_day}][ with tickets for {max_price} or less]",
             "see what {genre} is on[ before the end of {last_day}][ that doesn't cost over {max_price}]",
             "look for {genre} nights out[ for {max_price} at most][, no later than {last_day}]",
-            "put together the {genre} programme for me[ until {last_day}][, leaving out whatever costs more than {max_price}]",
+            "put together the[ {genre}] programme for me[ until {last_day}][, leaving out whatever costs more than {max_price}]",
         ),
         questions=(
             "What {genre} events are coming up[ until {last_day}][ for {max_price} or under]?",

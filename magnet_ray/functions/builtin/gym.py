@@ -353,8 +353,8 @@ class Gym(Domain):
         questions=(
             "What {activity} classes are on this week[ for at most {max_price}][, taking {max_minutes} or less]?",
             "Is there any {activity} on the timetable[ for less than {max_price}][, no longer than {max_minutes}]?",
-            "My weekends could do with some {activity}[ for {max_price} or less][, over within {max_minutes}].",
-            "Which {activity} groups could I still get into[ for {max_price}][, finishing within {max_minutes}]?",
+            "My weekends could do with some {activity}[ for {max_price} or less][, done within {max_minutes}].",
+            "Which {activity} groups could I still get into[ for {max_price} or less][, finishing within {max_minutes}]?",
         ),
         things=("{activity} class", "{activity} session on the timetable"),
         noun="class",
@@ -751,9 +751,9 @@ class Gym(Domain):
 
     @tool(
         asks=(
-            "switch my membership to {plan}[ from {starts_on}]",
+            "switch my membership[ to {plan}][ from {starts_on}]",
             "put me on {plan} at the gym[ as of {starts_on}]",
-            "change my gym contract to {plan}[, effective {starts_on}]",
+            "change my gym contract[ to {plan}][, effective {starts_on}]",
             "move my membership over to {plan}[, starting {starts_on}]",
         ),
         questions=(

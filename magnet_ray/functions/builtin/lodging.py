@@ -373,9 +373,9 @@ class Lodging(Domain):
     @tool(
         asks=(
             "find {setting} places to stay[ that sleep {guests}][ for under {max_rate} a night]",
-            "search for {setting} cottages, cabins and campsites[ with room for {guests}][, up to {max_rate} per night]",
+            "search for[ {setting}] cottages, cabins and campsites[ with room for {guests}][, up to {max_rate} per night]",
             "suggest some {setting} holiday accommodation[ big enough for {guests}][ that won't cost more than {max_rate} a night]",
-            "dig up a few {setting} getaways[, sleeping {guests}][, at {max_rate} a night or less]",
+            "dig up a few[ {setting}] getaways[, sleeping {guests}][, at {max_rate} a night or less]",
         ),
         questions=(
             "Where could we spend a {setting} holiday[ with {guests}][ for {max_rate} a night at most]?",
@@ -534,7 +534,7 @@ class Lodging(Domain):
                 f"{'Those dates are available.' if r['available'] else 'Unfortunately those dates are gone.'}"
             ),
             lambda a, r: (
-                f"{'The place is free' if r['available'] else 'The place is not free any more'} for those dates: {money(r['total_price'])} for "
+                f"{'The place is free for those dates' if r['available'] else 'Those dates are taken, though the price would have been'}{': ' if r['available'] else ' '}{money(r['total_price'])} for "
                 f"{plural(r['nights'], 'night')} at {r['lodging']}."
             ),
         ),
@@ -678,7 +678,7 @@ class Lodging(Domain):
         questions=(
             "We could do with {extra} during {stay_code}[, {quantity} to be exact].",
             "Would the host add {extra} to {stay_code}[ ({quantity})]?",
-            "One more thing for {stay_code}: please order {extra}[, {quantity}].",
+            "For {stay_code}, please order {extra}[, {quantity} in all].",
         ),
         noun="order",
         deed="order extras",

@@ -359,14 +359,14 @@ class Museum(Domain):
 
     @tool(
         asks=(
-            "find {theme} exhibitions in the city[ with tickets up to {max_fee}]",
+            "find[ {theme}] exhibitions in the city[ with tickets up to {max_fee}]",
             "see what {theme} is on show in town[ for {max_fee} or less]",
             "look through the museums for anything to do with {theme}[, at {max_fee} at most]",
-            "name the exhibitions about {theme} that are running[ and cost no more than {max_fee}]",
+            "name the exhibitions[ about {theme}] that are running[ and cost no more than {max_fee}]",
         ),
         questions=(
             "Which museums are showing {theme} at the moment[ for under {max_fee}]?",
-            "A rainy weekend ahead: what {theme} exhibitions could I visit[ for {max_fee} or so]?",
+            "A rainy weekend ahead: what {theme} exhibitions could I visit[ for {max_fee} or less]?",
             "My class is learning about {theme} — is there a fitting exhibition[ for up to {max_fee} each]?",
         ),
         things=("{theme} exhibition", "exhibition about {theme}"),

@@ -555,9 +555,9 @@ class Recruiting(Domain):
     @tool(
         asks=(
             "see who can interview on {date}[, asking about {interviewer} only]",
-            "find free interview times on {date}[ with {interviewer}]",
+            "find free interview times[ on {date}][ with {interviewer}]",
             "check which colleagues have room for an interview on {date}[, {interviewer} in particular]",
-            "look for a gap to interview somebody on {date}[, ideally with {interviewer}]",
+            "look for a gap to interview somebody[ on {date}][, ideally with {interviewer}]",
             "go through the diaries for {date}[, that of {interviewer} above all,] and find an hour for an interview",
         ),
         questions=(
@@ -665,7 +665,7 @@ class Recruiting(Domain):
                 for x in r["offers"]
             ),
             lambda a, r: (
-                f"Not answered yet {'is' if len(r['offers']) == 1 else 'are'} {plural(len(r['offers']), 'offer')}: {listing([x['offer_code'] + ' for ' + x['candidate'] + ' (' + x['opening'] + ', ' + money(x['salary']) + ')' for x in r['offers']], limit=8)}."
+                f"{plural(len(r['offers']), 'offer')} {'has' if len(r['offers']) == 1 else 'have'} not been answered yet: {listing([x['offer_code'] + ' for ' + x['candidate'] + ' (' + x['opening'] + ', ' + money(x['salary']) + ')' for x in r['offers']], limit=8)}."
             ),
         ),
     )
@@ -826,7 +826,7 @@ class Recruiting(Domain):
         asks=(
             "make {candidate} an offer of {salary} starting {start_date}",
             "offer {candidate} the job at {salary}[, with {start_date} as the first day]",
-            "draw up an offer for {candidate}[ over {salary}][ beginning {start_date}]",
+            "draw up an offer for {candidate}[ at {salary} a year][, beginning {start_date}]",
             "hire {candidate} from {start_date} on a salary of {salary}, if the offer is accepted",
             "extend an offer to {candidate}[ of {salary} a year][, to start on {start_date}]",
         ),
