@@ -499,7 +499,7 @@ class Courses(Domain):
         tells=(
             lambda a, r: f"You're enrolled in {r['course']} with {r['tutor']}. The fee to pay is {money(r['fee_due'])}.",
             lambda a, r: (
-                f"Welcome to {r['course']}! You're on the register of {r['tutor']} and owe {money(r['fee_due'])}. "
+                f"Welcome to {r['course']}! {r['tutor']} is the tutor, and you owe {money(r['fee_due'])}. "
                 + (f"Places left after yours: {r['places_left']}." if r["places_left"] else "That was the last place.")
             ),
             lambda a, r: (

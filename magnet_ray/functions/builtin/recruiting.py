@@ -917,7 +917,7 @@ class Recruiting(Domain):
             "turn down {candidate}[, giving {reason} as the reason]",
             "mark {candidate} as turned down[ on the grounds of {reason}]",
             "take {candidate} out of the running[ because of {reason}]",
-            "decide against {candidate}[, the reason being {reason}]",
+            "reject {candidate}[, the reason being {reason}]",
             "drop {candidate} from the selection[ and note {reason}]",
         ),
         questions=(
