@@ -89,12 +89,24 @@ def _distinguishing(call: PlannedCall, beside: Sequence[PlannedCall]) -> list[Js
     return [value for name, value in call.arguments.items() if any(other.arguments.get(name) != value for other in beside)]
 
 
-@lru_cache(maxsize=8_192)
-def _asked_fields(query: str, fields: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def _asked_fields(query: str, fields: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The fields that each word of a request could mean, for the words that mean any."""
-    words = {_stem(word) for word in re.findall(r"[a-z]+", query.lower())} - _LITTLE_WORDS
-    meant = (tuple(field for field in fields if _field_words(field) & {word, *_STEMMED.get(word, ())}) for word in sorted(words))
-    return tuple(dict.fromkeys(found for found in meant if found))
+    meanings = _meanings(fields)
+    return list(dict.fromkeys(meanings[word] for word in _words(query) if word in meanings))
+
+
+@lru_cache(maxsize=1_024)
+def _words(query: str) -> tuple[str, ...]:
+    """The words of a request, by their stems, in one order."""
+    return tuple(sorted({_stem(word) for word in re.findall(r"[a-z]+", query.lower())} - _LITTLE_WORDS))
+
+
+@lru_cache(maxsize=4_096)
+def _meanings(fields: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Word -> the fields that it asks for: those of its own name, and those that people use it for."""
+    words = {*_STEMMED, *(word for field in fields for word in _field_words(field))}
+    meant = {word: tuple(field for field in fields if _field_words(field) & {word, *_STEMMED.get(word, ())}) for word in words}
+    return {word: found for word, found in meant.items() if found}
 
 
 @lru_cache(maxsize=4_096)
