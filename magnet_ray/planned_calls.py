@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from magnet_ray.arguments import Chosen
+from magnet_ray.json_paths import leaves
 from magnet_ray.teacher.base import PlannedCall
-from magnet_ray.types import ArgumentOrigin, ExecutedCall, FunctionSpec, JsonValue, Origin, compact
+from magnet_ray.types import ArgumentOrigin, Effect, ExecutedCall, FunctionSpec, JsonValue, Origin, compact
+
+_DATED = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d")
 
 
 def listing_order(value: JsonValue) -> tuple[int, float, str]:
@@ -20,6 +24,17 @@ def listing_order(value: JsonValue) -> tuple[int, float, str]:
 def planned_call(spec: FunctionSpec, chosen: Chosen, output: object, step: int, *, nested: bool) -> PlannedCall:
     """An executed call that needs words."""
     return PlannedCall(spec=spec, arguments=chosen.values, origins=chosen.origins, output=output, step=step, nested=nested)
+
+
+def foretold(chosen: Chosen, now: Sequence[PlannedCall]) -> str:
+    """A value that the user would have to say before a call of the same query brings it into being, or an empty text."""
+    made = {leaf: call for call in now if call.spec.effect is not Effect.READ for _, leaf in leaves(call.output) if isinstance(leaf, str)}
+    for name, value in chosen.values.items():
+        if isinstance(value, str) and value in made and chosen.origins[name].origin is Origin.QUERY:
+            coined = any(letter.isdigit() for letter in value) and value not in made[value].arguments.values()
+            if coined and not _DATED.match(value):
+                return str(value)
+    return ""
 
 
 def nested_as_worded(calls: tuple[PlannedCall, ...], nested: tuple[bool, ...]) -> tuple[PlannedCall, ...]:

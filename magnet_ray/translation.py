@@ -22,7 +22,7 @@ from magnet_ray.graph import FunctionGraph
 from magnet_ray.misses import find_withheld, servers, yielders
 from magnet_ray.node_ops import move_miss
 from magnet_ray.offers import offer
-from magnet_ray.planned_calls import executed_call, listing_order, nested_as_worded, planned_call, rounds, worded_origins
+from magnet_ray.planned_calls import executed_call, foretold, listing_order, nested_as_worded, planned_call, rounds, worded_origins
 from magnet_ray.teacher.base import PlannedCall, Teacher, TurnRequest
 from magnet_ray.types import (
     ArgumentOrigin,
@@ -231,6 +231,9 @@ class _Translation:
         before = None if spec.effect is Effect.READ else self.environment.state()
         for attempt in range(self.workshop.settings.call_retries + 1):
             chosen = choose_arguments(spec, step, around, rng, attempt=attempt + self.attempt)
+            if early := foretold(chosen, self.done[around.turn]):
+                reason = f"{spec.name} was given {early!r}, which nobody knows yet"
+                continue
             made = self._made(spec, chosen)
             if (made and spec.effect is not Effect.READ) or self._done_before(spec, chosen):
                 reason = f"{spec.name} was called with the same arguments before"
@@ -328,20 +331,20 @@ class _Translation:
         """A request that no offered function can serve."""
         before = self.environment.checkpoint()
         calls = self._calls(turn, signature, rng)
-        self._check_genuine(calls, before)
-        self.environment.rollback(before)
         request = self._request(turn, calls, rng)
         words = await self.workshop.teacher.query(request)
+        self._check_genuine(calls, before, words.text)
+        self.environment.rollback(before)
         missing = tuple(call.spec.name for call in calls)
         declined = await self.workshop.teacher.decline(replace(request, query=words.text))
         return [TranslatedTurn(query=words.text, calls=(), reply=declined, miss=Miss.FUNCTION, missing=missing)]
 
     async def _missing_function(self, turn: int, calls: tuple[PlannedCall, ...], before: object, rng: Random) -> list[TranslatedTurn]:
         """A complete request without its function; the next turn brings the function and carries it out."""
-        self._check_genuine(calls, before)
         teacher = self.workshop.teacher
         request = self._request(turn + 1, calls, rng)
         words = await teacher.query(request)
+        self._check_genuine(calls, before, words.text)
         calls = nested_as_worded(calls, words.nested)
         request = replace(request, calls=calls, query=words.text)
         missing = tuple(dict.fromkeys(call.spec.name for call in calls if call.spec.name in self.withheld))
@@ -384,7 +387,7 @@ class _Translation:
             for parameter in call.spec.required
             if parameter in self.workshop.teacher.droppable(call.spec)
         ]
-        earlier = [call for index, done in self.done.items() if index < turn for call in done]
+        earlier = [self.done[index] for index in sorted(self.done) if index < turn]
         after = self.environment.checkpoint()
         self.environment.rollback(before)
         try:
@@ -393,7 +396,7 @@ class _Translation:
             self.environment.rollback(after)
 
     def _find_withheld(
-        self, calls: tuple[PlannedCall, ...], droppable: list[tuple[int, str]], earlier: list[PlannedCall], rng: Random
+        self, calls: tuple[PlannedCall, ...], droppable: list[tuple[int, str]], earlier: list[tuple[PlannedCall, ...]], rng: Random
     ) -> tuple[int, str]:
         """`find_withheld`, without distractors that would tell the value where nothing else is left."""
         graph, offered = self.workshop.graph, self._offered_specs()
@@ -410,7 +413,7 @@ class _Translation:
     def _offered_specs(self) -> list[FunctionSpec]:
         return [self.specs[name] for name in self.offered]
 
-    def _check_genuine(self, calls: tuple[PlannedCall, ...], before: object) -> None:
+    def _check_genuine(self, calls: tuple[PlannedCall, ...], before: object, query: str) -> None:
         """Stop offering what could serve instead of the withheld functions.
 
         Raises:
@@ -419,7 +422,7 @@ class _Translation:
         after_state = self.environment.state()
         after = self.environment.checkpoint()
         self.environment.rollback(before)
-        found = servers(calls, after_state, self.environment, self.key, self._offered_specs(), self.scenario_seed)
+        found = servers(calls, after_state, self.environment, self.key, self._offered_specs(), self.scenario_seed, query)
         self.environment.rollback(after)
         needed = {step.function for turn in self.path.turns for step in turn.steps} - self.withheld
         if self.path.category is not Category.IRRELEVANCE and found & needed:

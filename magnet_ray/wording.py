@@ -75,7 +75,7 @@ def moment(iso: str) -> str:
     return f"{day(iso)} at {clock(iso[11:16])}" if _DATETIME.fullmatch(iso) else day(iso)
 
 
-def listing(items: Sequence[str], *, limit: int = 4, conjunction: str = "and") -> str:
+def listing(items: Sequence[str], *, limit: int = 6, conjunction: str = "and") -> str:
     """`a, b and c`; beyond `limit` items `a, b, c and 2 more`."""
     shown = list(items[:limit])
     if len(items) > limit:

@@ -16,13 +16,15 @@ from magnet_ray.environments.in_process import BuiltinEnvironment
 from magnet_ray.errors import CallError, Rejected
 from magnet_ray.functions.pool import FunctionPool
 from magnet_ray.graph import build_graph
+from magnet_ray.json_paths import schema_fields
 from magnet_ray.misses import find_withheld, servers
+from magnet_ray.mix import category_of
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.teacher.phrasebook import phrases_of
 from magnet_ray.translation import translate
 from magnet_ray.types import ArgumentOrigin, Category, Effect, FailureReason, FunctionSpec, Miss, Origin, Trajectory, TurnSignature
 from magnet_ray.wording import says
-from tests.builtin_recipe import builtin_recipe, builtin_translation, rows_of
+from tests.builtin_recipe import builtin_outcome, builtin_recipe, builtin_translation, rows_of
 from tests.test_judge import TEXT, WHOLE, items, spec
 from tests.test_synthesis import calls_of, names_in, outputs_of, turns_of
 from tests.tiny_world import KEY, Behaviour, TinyWorld, path_of, planned, workshop_of
@@ -116,6 +118,27 @@ def test_an_irrelevant_request_needs_a_function_that_is_not_offered() -> None:
         assert (row.num_calls, row.tools_added) == (0, "{}")
 
 
+def test_an_unserved_request_is_offered_no_list_in_which_one_would_look_the_thing_up() -> None:
+    """Over many paths: no offered lookup shows things by the names asked with, and half of what the missing one tells of one."""
+    recipe, tried = builtin_recipe(), 0
+    indices = [index for index in range(800) if category_of(index, recipe.paths.mix) is Category.IRRELEVANCE]
+    specs = recipe.workshop.pool.by_name
+    for row in (outcome for outcome in map(builtin_outcome, indices) if isinstance(outcome, Trajectory)):
+        missing = specs[builtin_translation(row.index).turns[0].missing[0]]
+        wanted = fields_of(missing) - set(missing.required)
+        for name in names_in(json.loads(row.tools)):
+            offered = specs[name]
+            if missing.effect is offered.effect is Effect.READ and not offered.required and set(missing.required) & fields_of(offered):
+                tried += 1
+                assert 2 * len(wanted & fields_of(offered)) < len(wanted), (row.index, name, missing.name)
+    assert tried > 5
+
+
+def fields_of(function: FunctionSpec) -> set[str]:
+    """Names of the fields that an output holds."""
+    return {path.rpartition(".")[2].rstrip("[]") for path, _ in schema_fields(function.return_schema)}
+
+
 def missing_arguments(row: Trajectory) -> list[tuple[str, str, Any]]:
     """(function, parameter, value) that the turn after the miss supplies."""
     at = miss_turn(row) + 1
@@ -163,6 +186,24 @@ def test_a_missing_value_was_said_in_no_earlier_message() -> None:
                 assert value not in earlier, (row.index, value)
 
 
+def test_a_day_or_time_is_not_asked_for_right_after_the_only_one_of_its_kind_was_said() -> None:
+    """Over many seeds: of what the last turn's calls were given, no single day (or time) could stand for the one asked for."""
+    recipe = builtin_recipe()
+    indices = [index for index in range(700) if category_of(index, recipe.paths.mix) is Category.MISS_PARAMS]
+    rows = [row for row in map(builtin_outcome, indices) if isinstance(row, Trajectory)]
+    asked = 0
+    for row in rows:
+        at = miss_turn(row)
+        calls = json.loads(row.reference_calls)
+        for _, _, value in missing_arguments(row):
+            kind = next((kind for kind in (r"\d{4}-\d\d-\d\d", r"\d\d:\d\d") if re.fullmatch(kind, str(value))), None)
+            if kind and at:
+                asked += 1
+                said = {item for call in calls[at - 1] for item in call["arguments"].values() if re.fullmatch(kind, str(item))}
+                assert len(said) != 1, (row.index, value, said)
+    assert len(rows) > 30 and asked >= 2
+
+
 # Misses that are not genuine, in a world made for it
 
 
@@ -196,12 +237,12 @@ def world_of(**changed: Behaviour) -> TinyWorld:
     return TinyWorld({**BASE, **changed}, values={"text": ["buy rope"], "boat": ["Alma", "Bertha"]})
 
 
-def served(world: TinyWorld, call: PlannedCall, offered: Sequence[FunctionSpec]) -> frozenset[str]:
+def served(world: TinyWorld, call: PlannedCall, offered: Sequence[FunctionSpec], query: str = "") -> frozenset[str]:
     """What serves instead of a call, from the state before it."""
     after = TinyWorld(BASE, held=world.state())
     after.call(call.spec.name, call.arguments)
     before = world.state()
-    found = servers([call], after.state(), world, KEY, offered, 1)
+    found = servers([call], after.state(), world, KEY, offered, 1, query)
     assert world.state() == before
     return found
 
@@ -219,12 +260,40 @@ def test_another_function_that_tells_the_same_serves_whatever_it_calls_the_field
     def inspect(state: State, arguments: Mapping[str, Any]) -> Any:
         return {"captain": "Ida Berg", "built": 2019, "length": 9}
 
-    def half(state: State, arguments: Mapping[str, Any]) -> Any:
-        return {"captain": "Ida Berg", "built": 1990}
+    def other(state: State, arguments: Mapping[str, Any]) -> Any:
+        return {"captain": "Jo Lund", "built": 2019}
 
     call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "since": 2019})
     assert served(world_of(inspect_boat=inspect), call, [INSPECT_BOAT, FIND_TOWN]) == {"inspect_boat"}
-    assert served(world_of(inspect_boat=half), call, [INSPECT_BOAT, FIND_TOWN]) == frozenset()
+    assert served(world_of(inspect_boat=other), call, [INSPECT_BOAT, FIND_TOWN]) == frozenset()
+
+
+def test_a_list_that_tells_half_of_it_serves_field_for_field() -> None:
+    def boats(state: State, arguments: Mapping[str, Any]) -> Any:
+        return {"boats": [{"boat": "Alma", "owner": "Ida Berg", "berth": 3}, {"boat": "Bertha", "owner": "Jo Lund", "berth": 8}]}
+
+    call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "berth": 3, "since": 2019, "length": 9})
+    longer = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "berth": 4, "since": 2019, "length": 9})
+    assert served(world_of(inspect_boat=boats), call, [INSPECT_BOAT]) == {"inspect_boat"}
+    assert served(world_of(inspect_boat=boats), longer, [INSPECT_BOAT]) == frozenset()
+
+
+def test_a_list_in_which_one_would_look_the_thing_up_serves_even_where_it_does_not_stand() -> None:
+    fields = {"owner": TEXT, "since": WHOLE}
+    listing = spec("list_boats", {}, {"boats": items(boat=TEXT, **fields)}, effect=Effect.READ)
+    nameless = spec("list_owners", {}, {"owners": items(**fields)}, effect=Effect.READ)
+    world = TinyWorld({"list_boats": lambda state, arguments: {"boats": []}, "list_owners": lambda state, arguments: {"owners": []}})
+    call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "since": 2019})
+    assert served(world, call, [listing, nameless]) == {"list_boats"}
+
+
+def test_a_lookup_that_tells_what_was_asked_for_by_name_serves() -> None:
+    def inspect(state: State, arguments: Mapping[str, Any]) -> Any:
+        return {"captain": "Ida Berg", "built": 1990}
+
+    call = planned(FIND_OWNER, {"boat": "Alma"}, {"owner": "Ida Berg", "since": 2019, "length": 9, "berth": 4})
+    assert served(world_of(inspect_boat=inspect), call, [INSPECT_BOAT], "What's the name of the owner of Alma?") == {"inspect_boat"}
+    assert served(world_of(inspect_boat=inspect), call, [INSPECT_BOAT], "What's the length of Alma?") == frozenset()
 
 
 def test_a_read_that_tells_the_output_of_a_write_does_not_serve_for_it() -> None:
@@ -267,7 +336,7 @@ def test_a_missing_function_is_no_miss_when_a_needed_one_would_serve() -> None:
     assert caught.value.reason is FailureReason.NO_GENUINE_MISS
 
     def boring(state: State, arguments: Mapping[str, Any]) -> Any:
-        return {"captain": "Nobody", "built": 1990}
+        return {"captain": "Nobody", "built": 1990, "length": 7}
 
     kept = at_once(translate(path, workshop_of(world_of(inspect_boat=boring), SPECS)))
     assert kept.turns[1].missing == kept.turns[2].tools_added == ("find_owner",)
@@ -282,7 +351,7 @@ def withheld(
     world: TinyWorld, call: PlannedCall, parameter: str, *, earlier: Sequence[PlannedCall] = (), offered: Sequence[FunctionSpec] = SPECS
 ) -> tuple[int, str]:
     graph = build_graph(FunctionPool(specs=(*SPECS, BOOK)))
-    return find_withheld([call], [(0, parameter)], earlier, world, offered, graph, Random(1))
+    return find_withheld([call], [(0, parameter)], [[before] for before in earlier], world, offered, graph, Random(1))
 
 
 def booking(**origins: ArgumentOrigin) -> PlannedCall:
@@ -328,6 +397,52 @@ def test_a_value_that_another_call_of_the_turn_is_given_would_be_taken_for_both(
     with pytest.raises(Rejected):
         find_withheld([booking(), beside], [(0, "nights")], [], world_of(), [], graph, Random(1))
     assert find_withheld([booking(), beside], [(0, "town")], [], world_of(), [], graph, Random(1)) == (0, "town")
+
+
+def berth_on(date: str, *, boat: str = "Alma", step: int = 0) -> PlannedCall:
+    """A call that needs a day, beside a boat and a number of nights."""
+    function = spec("reserve_berth", {"boat": TEXT, "date": TEXT | {"format": "date"}, "nights": WHOLE}, {"berth": TEXT})
+    return planned(function, {"boat": boat, "date": date, "nights": 3}, {"berth": "B-1"}, step=step)
+
+
+def day_missing(*earlier: Sequence[PlannedCall], parameter: str = "date") -> bool:
+    """Whether the user can forget a call's value after these turns, with nothing offered."""
+    call = berth_on("2026-03-12")
+    graph = build_graph(FunctionPool(specs=(*SPECS, call.spec)))
+    try:
+        find_withheld([call], [(0, parameter)], earlier, world_of(), [], graph, Random(1))
+    except Rejected:
+        return False
+    return True
+
+
+def seen_on(*days: str, boat: str = "Bertha", **shown: Any) -> PlannedCall:
+    """A lookup by days that shows something."""
+    function = spec("list_berths", {"boat": TEXT, **{f"on_{place}": TEXT for place, _ in enumerate(days)}})
+    return planned(function, {"boat": boat, **{f"on_{place}": day for place, day in enumerate(days)}}, shown)
+
+
+def test_a_day_is_not_missing_right_after_one_day_was_said_or_shown() -> None:
+    assert day_missing()
+    assert not day_missing([seen_on("2026-03-04")])
+    assert not day_missing([seen_on(berths=[{"from": "2026-03-04T10:00"}, {"from": "2026-03-04T11:00"}])])
+    assert day_missing([seen_on(berths=[{"from": "2026-03-04"}, {"from": "2026-03-05"}])])
+    assert day_missing([seen_on("2026-03-04", "2026-03-05")])
+    assert day_missing([seen_on("2026-03-04")], [seen_on(owner="Ida Berg")])
+
+
+def test_a_day_said_of_the_same_thing_is_not_missing_however_long_ago() -> None:
+    since = [seen_on(owner="Ida Berg")]
+    assert not day_missing([seen_on("2026-03-04", boat="Alma")], since)
+    assert not day_missing([seen_on("2026-03-04", boats=["Alma", "Carla"])], since)
+    assert not day_missing([seen_on("2026-03-01", "2026-03-02"), seen_on("2026-03-04", boat="Alma")], since)
+    assert day_missing([seen_on("2026-03-04", "2026-03-05", boat="Alma")], since)
+
+
+def test_a_number_is_not_missing_right_after_one_of_its_name_was_said_or_shown() -> None:
+    assert day_missing([seen_on(nights=2, price=70), seen_on(nights=5)], parameter="nights")
+    assert not day_missing([seen_on(nights=2, price=70)], parameter="nights")
+    assert not day_missing([berth_on("2026-03-04", boat="Bertha")], parameter="nights")
 
 
 def test_a_value_from_an_output_or_an_earlier_query_is_not_missing() -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magnet_ray.arguments import Chosen
 from magnet_ray.at_once import at_once
 from magnet_ray.environments.base import Environment
 from magnet_ray.errors import CallError, EnvironmentFault, Rejected
-from magnet_ray.planned_calls import rounds
+from magnet_ray.planned_calls import foretold, rounds
 from magnet_ray.teacher.base import TurnRequest, TurnWords
 from magnet_ray.teacher.template import TemplateTeacher
 from magnet_ray.translation import translate
@@ -269,3 +270,13 @@ def test_calls_are_made_in_one_round_unless_one_needs_another() -> None:
     assert rounds((call(), call(0), call()), 2) == ((0,), (1, 2))
     assert rounds((call(), call(), call(0, 1)), 2) == ((0, 1), (2,))
     assert rounds((call(), call(0, turn=1)), 2) == ((0, 1),)
+
+
+def test_nobody_says_a_code_that_the_same_query_has_issued_first() -> None:
+    function = spec("book_berth", {"boat": TEXT}, {"berth_code": TEXT, "day": TEXT}, effect=Effect.WRITE)
+    booked = planned(function, {"boat": "Alma"}, {"berth_code": "B-17", "day": "2026-03-04", "boat": "Alma"})
+    said, shown = ArgumentOrigin(origin=Origin.QUERY), ArgumentOrigin(origin=Origin.OUTPUT)
+    assert foretold(Chosen({"code": "B-17"}, {"code": said}), [booked]) == "B-17"
+    assert foretold(Chosen({"code": "B-17"}, {"code": shown}), [booked]) == ""
+    assert foretold(Chosen({"boat": "Alma", "day": "2026-03-04"}, {"boat": said, "day": said}), [booked]) == ""
+    assert foretold(Chosen({"code": "B-17"}, {"code": said}), []) == ""

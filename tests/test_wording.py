@@ -195,7 +195,14 @@ def test_days_and_moments_are_for_replies() -> None:
 
 @pytest.mark.parametrize(
     ("items", "words"),
-    [([], "none"), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c"), (list("abcdef"), "a, b, c and 3 more")],
+    [
+        ([], "none"),
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c"], "a, b and c"),
+        (list("abcdef"), "a, b, c, d, e and f"),
+        (list("abcdefgh"), "a, b, c, d, e and 3 more"),
+    ],
 )
 def test_a_listing_ends_with_and_and_counts_what_it_leaves_out(items: list[str], words: str) -> None:
     assert listing(items) == words

@@ -14,6 +14,7 @@ from typing import Any
 from magnet_ray.errors import Rejected
 from magnet_ray.phrases import slot_names
 from magnet_ray.teacher import frames
+from magnet_ray.teacher.answering_tells import best_tell
 from magnet_ray.teacher.base import PlannedCall, TurnRequest, TurnWords
 from magnet_ray.teacher.clauses import Rendered
 from magnet_ray.teacher.phrasebook import phrases_of
@@ -56,17 +57,14 @@ class TemplateTeacher:
 
     async def reply(self, request: TurnRequest) -> str:
         """What each call that the user asked for found or did."""
-        nested = [call for call in request.calls if call.nested]
+        unmentioned = all(call.nested for call in request.calls)
         told: list[str] = []
         used: dict[str, list[int]] = {}
         for call in request.calls:
-            if call.nested and len(nested) < len(request.calls):
+            if call.nested and not unmentioned:
                 continue
-            tells = phrases_of(call.spec).tells
-            order = request.rng.sample(range(len(tells)), len(tells))
-            fresh = [index for index in order if index not in used.get(call.spec.name, ())] or order
-            used.setdefault(call.spec.name, []).append(fresh[0])
-            sentence = tells[fresh[0]](call.arguments, call.output).strip()
+            before = used.setdefault(call.spec.name, [])
+            sentence = _told(call, request, before)
             if sentence not in told:
                 told.append(sentence)
         return " ".join(told)
@@ -101,6 +99,17 @@ class TemplateTeacher:
         text = _capital(frame.format(value=value, Value=_capital(value), noun=noun))
         spans = tuple({parameter: value} if other is call or (other.step == call.step) else {} for other in request.calls)
         return TurnWords(text=text, spans=spans)
+
+
+def _told(call: PlannedCall, request: TurnRequest, used: list[int]) -> str:
+    """What a call found or did, in the sentence that answers the query best; of equals, one that was not used before."""
+    tells = phrases_of(call.spec).tells
+    order = request.rng.sample(range(len(tells)), len(tells))
+    order.sort(key=used.__contains__)
+    beside = [other for other in request.calls if other.step == call.step and other is not call]
+    chosen, text = best_tell(call, tells, order, request.query, beside)
+    used.append(chosen)
+    return text
 
 
 def _forms_text(call: PlannedCall, parameter: str, today: str) -> str:

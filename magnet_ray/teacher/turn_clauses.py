@@ -228,7 +228,9 @@ class TurnClauses:
         if asks:
             return replace(phrases, asks=asks, questions=questions)
         noun = phrases.noun_of(parameter)
-        words[parameter] = "somebody" if noun in frames.PERSONS else f"some {noun}" if noun.endswith("s") else article(noun)
+        words[parameter] = (
+            "somebody" if noun in frames.PERSONS else f"some {noun}" if noun.endswith("s") and not noun.endswith("ss") else article(noun)
+        )
         return replace(phrases, questions=())
 
     def _arguments(self, index: int, *, literal_only: bool = False) -> tuple[dict[str, str], dict[str, bool]]:

@@ -18,6 +18,8 @@ from magnet_ray.errors import CallError, SourceError
 from magnet_ray.functions.builtin import DOMAINS, domain_class, functions_of, load
 from magnet_ray.functions.builtin.base import Domain
 from magnet_ray.phrases import Phrases, slot_names
+from magnet_ray.teacher.answering_tells import asked_values, stated_share
+from magnet_ray.teacher.template import TemplateTeacher
 from magnet_ray.types import Effect, FunctionSpec
 from magnet_ray.values import draw_argument
 from tests.builtin_recipe import builtin_recipe
@@ -136,6 +138,27 @@ def test_the_words_are_a_persons(function: FunctionSpec) -> None:
         assert "  " not in plain.replace("[", "").replace("]", "") or "{" in template, template
     assert all(ask[0].islower() and ask[-1] not in ".?!" for ask in phrases.asks)
     assert all(re.sub(r"\[.*?\]", "", question).rstrip()[-1] in ".?!" for question in phrases.questions)
+
+
+@each_function
+def test_a_value_that_is_no_name_of_a_thing_can_be_left_out_without_another_word(function: FunctionSpec) -> None:
+    """A user forgets which restaurant as `a restaurant`, but hardly forgets a cuisine as `a cuisine food`."""
+    for parameter in TemplateTeacher().droppable(function):
+        asks = [ask for ask in PHRASES[function.name].asks if parameter not in slot_names(ask, optional=False)]
+        assert asks or function.names_thing(parameter), parameter
+
+
+@each_function
+def test_what_a_request_asks_for_is_stated_by_a_sentence_of_the_reply(function: FunctionSpec) -> None:
+    """What stands outside the optional parts asks for fields of the output (see `asked_values`); a nought may be put in words."""
+    phrases = PHRASES[function.name]
+    for template in (*phrases.asks, *phrases.questions):
+        plain = re.sub(r"\[.*?\]|\{.*?\}", "", template)
+        for arguments, output in seen()[function.name].accepted[:4]:
+            asked = [fields for fields in asked_values(output, plain) if all(values and all(values) for values in fields)]
+            best = max(sum(stated_share(tell(arguments, output), fields) for fields in asked) for tell in phrases.tells)
+            given = [fields for fields in asked if any(value in arguments.values() for values in fields for value in values)]
+            assert best >= len(asked) - len(given), (template, asked)
 
 
 # What they do

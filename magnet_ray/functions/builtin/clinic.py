@@ -573,7 +573,7 @@ class Clinic(Domain):
     @tool(
         asks=(
             "call off {appointment_code}",
-            "tell the practice I won't make it to {appointment_code}",
+            "strike {appointment_code} from the schedule, since I won't make it",
             "take {appointment_code} out of the diary",
             "cancel {appointment_code}, as I'm feeling better",
         ),
@@ -594,7 +594,7 @@ class Clinic(Domain):
                 + (f"; the late fee is {money(r['late_fee'])}." if r["late_fee"] else ", free of charge.")
             ),
             lambda a, r: (
-                f"{r['physician']} has been told that you won't come on {day(r['date'])}. "
+                f"The time with {r['physician']} on {day(r['date'])} is free for others again. "
                 + (f"Calling it off this late costs {money(r['late_fee'])}." if r["late_fee"] else "It costs you nothing.")
             ),
         ),

@@ -402,7 +402,7 @@ class Courses(Domain):
             ),
             lambda a, r: (
                 f"The programme has {plural(len(r['courses']), 'course')} in {a['subject']}: "
-                f"{listing([x['course'] + ' with ' + x['tutor'] + ' (' + plural(x['weeks'], 'week') + ' for ' + money(x['fee']) + ')' for x in r['courses']])}."
+                f"{listing([x['course'] + ' with ' + x['tutor'] + ' (' + plural(x['weeks'], 'week') + ' from ' + day(x['starts_on']) + ', ' + money(x['fee']) + ')' for x in r['courses']])}."
             ),
             lambda a, r: (
                 f"For {a['subject']} there's {listing([x['course'] + ' (' + number(x['rating']) + ' stars, ' + money(x['fee']) + ')' for x in r['courses']])}."
@@ -499,7 +499,7 @@ class Courses(Domain):
         tells=(
             lambda a, r: f"You're enrolled in {r['course']} with {r['tutor']}. The fee to pay is {money(r['fee_due'])}.",
             lambda a, r: (
-                f"Welcome to {r['course']}! {r['tutor']} has you on the register; you owe {money(r['fee_due'])}. "
+                f"Welcome to {r['course']}! {r['tutor']} is the tutor, and you owe {money(r['fee_due'])}. "
                 + (f"Places left after yours: {r['places_left']}." if r["places_left"] else "That was the last place.")
             ),
             lambda a, r: (
@@ -700,7 +700,7 @@ class Courses(Domain):
                 + f". Your receipt is {r['receipt_code']}."
             ),
             lambda a, r: (
-                f"The tutor of {r['course']} now has your {r['assignment']} (receipt {r['receipt_code']}). "
+                f"Your {r['assignment']} for {r['course']} is in (receipt {r['receipt_code']}). "
                 + (
                     f"{plural(r['assignments_left'], 'assignment')} to go."
                     if r["assignments_left"]
@@ -764,7 +764,7 @@ class Courses(Domain):
             lambda a, r: (
                 f"You've got {plural(r['extra_days'], 'extra day')} for {r['assignment']} in {r['course']}; the new deadline is {day(r['due_date'])}."
             ),
-            lambda a, r: f"Your tutor in {r['course']} has agreed. Please hand in {r['assignment']} by {day(r['due_date'])}.",
+            lambda a, r: f"You have until {day(r['due_date'])} for {r['assignment']} in {r['course']} now.",
         ),
     )
     def extend_deadline(

@@ -249,9 +249,9 @@ class Dining(Domain):
     @tool(
         asks=(
             "find {cuisine} restaurants[ under {max_price} a head][, rated at least {min_rating}]",
-            "look for somewhere that serves {cuisine} food[ for no more than {max_price}][ with a rating of {min_rating} or better]",
+            "look for somewhere to eat[ that serves {cuisine} food][ for no more than {max_price}][ with a rating of {min_rating} or better]",
             "show me where {cuisine} cooking is done well in town[, below {max_price} a head][ and with a score of {min_rating} or more]",
-            "come up with {cuisine} options for dinner[, nothing over {max_price} each][, and none rated lower than {min_rating}]",
+            "come up with[ {cuisine}] options for dinner[, nothing over {max_price} each][, and none rated lower than {min_rating}]",
         ),
         questions=(
             "Where can I get good {cuisine} food[ for less than {max_price}][, rated {min_rating} or higher]?",
@@ -511,7 +511,7 @@ class Dining(Domain):
             "cancel {booking_code}",
             "call off {booking_code} and tell me about the deposit",
             "drop {booking_code}, since plans have changed",
-            "let the restaurant know that nobody will turn up for {booking_code}",
+            "strike {booking_code} from the books, as nobody will turn up",
         ),
         questions=(
             "We can't come any more and would like to cancel {booking_code}.",
@@ -534,7 +534,7 @@ class Dining(Domain):
                 + (f" and {money(r['refunded_deposit'])} of deposit refunded." if r["refunded_deposit"] else "; there was no deposit.")
             ),
             lambda a, r: (
-                f"I've told the restaurant that {r['booking_code']} is off."
+                f"{r['booking_code']} is off."
                 + (
                     f" The deposit of {money(r['refunded_deposit'])} comes back to you."
                     if r["refunded_deposit"]

@@ -312,10 +312,10 @@ class Events(Domain):
 
     @tool(
         asks=(
-            "find {genre} shows[ up to {last_day}][ with tickets for {max_price} or less]",
+            "find[ {genre}] shows[ up to {last_day}][ with tickets for {max_price} or less]",
             "see what {genre} is on[ before the end of {last_day}][ that doesn't cost over {max_price}]",
             "look for {genre} nights out[ for {max_price} at most][, no later than {last_day}]",
-            "put together the {genre} programme for me[ until {last_day}][, leaving out whatever costs more than {max_price}]",
+            "put together the[ {genre}] programme for me[ until {last_day}][, leaving out whatever costs more than {max_price}]",
         ),
         questions=(
             "What {genre} events are coming up[ until {last_day}][ for {max_price} or under]?",
@@ -773,7 +773,7 @@ class Events(Domain):
             lambda a, r: f"You're number {r['position']} in line for {r['event']}, asking for {plural(r['tickets'], 'ticket')}.",
             lambda a, r: f"Your name is down for {plural(r['tickets'], 'returned ticket')} to {r['event']}, at position {r['position']}.",
             lambda a, r: (
-                f"The box office will offer you {plural(r['tickets'], 'ticket')} for {r['event']} once it's your turn. Including you, "
+                f"You're in line for {plural(r['tickets'], 'returned ticket')} to {r['event']}. Including you, "
                 f"{plural(r['people_waiting'], 'person', 'people')} {'is' if r['people_waiting'] == 1 else 'are'} waiting."
             ),
         ),

@@ -328,10 +328,10 @@ class Groceries(Domain):
     @tool(
         asks=(
             "show me what's on sale in {aisle}[ for up to {max_price}]",
-            "browse {aisle}[ below {max_price}] and give me the prices",
-            "look along the shelves of {aisle}[, nothing dearer than {max_price}]",
+            "browse {aisle}[ for anything below {max_price}] and give me the prices",
+            "look along the shelves[ of {aisle}][, nothing dearer than {max_price}]",
             "check which products from {aisle} are in stock[ at no more than {max_price}]",
-            "list everything on offer in {aisle}[ at {max_price} or less]",
+            "list everything on offer[ in {aisle}][ at {max_price} or less]",
         ),
         questions=(
             "What is there in {aisle}[ for under {max_price}]?",
@@ -418,8 +418,8 @@ class Groceries(Domain):
         asks=(
             "see which delivery windows are left on {date}",
             "find out when the groceries could come on {date}",
-            "check the delivery times and fees for {date}",
-            "look up the free slots for a grocery delivery on {date}",
+            "check the delivery times and fees[ for {date}]",
+            "look up the free slots for a grocery delivery[ on {date}]",
             "compare what delivery costs at different times on {date}",
         ),
         questions=(
@@ -454,14 +454,14 @@ class Groceries(Domain):
         asks=(
             "suggest something to cook[ that takes no more than {max_minutes}][ and is {diet}]",
             "give me a few[ {diet}] dinner ideas[ ready within {max_minutes}]",
-            "pick out some recipes[ for {max_minutes} or less][ that are {diet}]",
+            "pick out some[ {diet}] recipes[ that take {max_minutes} or less]",
             "find dishes I could make tonight[ in {max_minutes}][, all {diet}]",
-            "come up with meals to cook[ within {max_minutes}][ that suit a household eating {diet}]",
+            "come up with meals to cook[ within {max_minutes}][, all of them {diet}]",
         ),
         questions=(
             "What could we cook tonight[ in under {max_minutes}][ that's {diet}]?",
             "No idea what to make for dinner — any recipes[ that take {max_minutes} at most][, {diet} if possible]?",
-            "Got any dinner inspiration[ for {max_minutes} of cooking][ that is {diet}]?",
+            "Got any[ {diet}] dinner inspiration[ that takes {max_minutes} of cooking at most]?",
             "Everyone is hungry; what can be on the table[ within {max_minutes}][, keeping it {diet}]?",
         ),
         things=("dish to cook[ within {max_minutes}][ that is {diet}]", "recipe[ taking {max_minutes} at most][ that is {diet}]"),
@@ -767,7 +767,7 @@ class Groceries(Domain):
                 f"The {r['basket']} basket is ordered: {r['order_number']}, arriving on {day(r['date'])} from {clock(r['window_start'])}, {money(r['total'])} with delivery."
             ),
             lambda a, r: (
-                f"Your order number is {r['order_number']}. Expect the groceries on {day(r['date'])} between {clock(r['window_start'])} and {clock(format(int(r['window_start'][:2]) + 2, '02d') + ':00')}; the total is {money(r['total'])}."
+                f"Your order number is {r['order_number']}. Expect the groceries on {day(r['date'])} from {clock(r['window_start'])} on; the total is {money(r['total'])}."
             ),
             lambda a, r: (
                 f"Ordered for {money(r['total'])}, delivery included. Everything in the {r['basket']} basket comes on {day(r['date'])} after {clock(r['window_start'])} as order {r['order_number']}."
@@ -806,9 +806,7 @@ class Groceries(Domain):
             lambda a, r: (
                 f"I've moved {r['order_number']} to {day(r['date'])}, starting at {clock(r['window_start'])}; the total stays at {money(r['total'])}."
             ),
-            lambda a, r: (
-                f"New delivery window for {r['order_number']}: {day(r['date'])}, {clock(r['window_start'])} to {clock(format(int(r['window_start'][:2]) + 2, '02d') + ':00')}."
-            ),
+            lambda a, r: f"New delivery window for {r['order_number']}: {day(r['date'])} from {clock(r['window_start'])}.",
         ),
     )
     def move_grocery_delivery(self, order_number: OrderNumber, date: DeliveryDate, window_start: WindowStart) -> GroceryOrder:

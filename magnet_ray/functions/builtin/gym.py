@@ -353,8 +353,8 @@ class Gym(Domain):
         questions=(
             "What {activity} classes are on this week[ for at most {max_price}][, taking {max_minutes} or less]?",
             "Is there any {activity} on the timetable[ for less than {max_price}][, no longer than {max_minutes}]?",
-            "My weekends could do with some {activity}[ for {max_price} or less][, over within {max_minutes}].",
-            "Which {activity} groups could I still get into[ for {max_price}][, finishing within {max_minutes}]?",
+            "My weekends could do with some {activity}[ for {max_price} or less][, done within {max_minutes}].",
+            "Which {activity} groups could I still get into[ for {max_price} or less][, finishing within {max_minutes}]?",
         ),
         things=("{activity} class", "{activity} session on the timetable"),
         noun="class",
@@ -531,7 +531,7 @@ class Gym(Domain):
                 + "."
             ),
             lambda a, r: (
-                f"Ahead of you: {listing([x['class_name'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['joined_classes']] + ['session ' + x['session_code'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['trainer_sessions']], limit=9)}. "
+                f"Ahead of you: {listing([x['class_name'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['joined_classes']] + ['session ' + x['session_code'] + ' with ' + x['trainer'] + ' (' + day(x['date']) + ' at ' + clock(x['time']) + ')' for x in r['trainer_sessions']], limit=9)}. "
                 f"In all that costs {money(sum(x['price'] for x in r['joined_classes'] + r['trainer_sessions']))}."
             ),
         ),
@@ -751,9 +751,9 @@ class Gym(Domain):
 
     @tool(
         asks=(
-            "switch my membership to {plan}[ from {starts_on}]",
+            "switch my membership[ to {plan}][ from {starts_on}]",
             "put me on {plan} at the gym[ as of {starts_on}]",
-            "change my gym contract to {plan}[, effective {starts_on}]",
+            "change my gym contract[ to {plan}][, effective {starts_on}]",
             "move my membership over to {plan}[, starting {starts_on}]",
         ),
         questions=(

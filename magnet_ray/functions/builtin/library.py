@@ -832,7 +832,7 @@ class Library(Domain):
                 + (f"You have {plural(r['holds_left'], 'hold')} left." if r["holds_left"] else "It was your last one.")
             ),
             lambda a, r: f"You're no longer in the queue for {r['book_title']}; I've taken {r['hold_code']} off your card.",
-            lambda a, r: f"{r['book_title']} goes to the next reader now. Holds still on your card: {r['holds_left'] or 'none'}.",
+            lambda a, r: f"{r['book_title']} is no longer on hold for you. Holds still on your card: {r['holds_left'] or 'none'}.",
         ),
     )
     def withdraw_hold(

@@ -383,9 +383,9 @@ class Lodging(Domain):
     @tool(
         asks=(
             "find {setting} places to stay[ that sleep {guests}][ for under {max_rate} a night]",
-            "search for {setting} cottages, cabins and campsites[ with room for {guests}][, up to {max_rate} per night]",
+            "search for[ {setting}] cottages, cabins and campsites[ with room for {guests}][, up to {max_rate} per night]",
             "suggest some {setting} holiday accommodation[ big enough for {guests}][ that won't cost more than {max_rate} a night]",
-            "dig up a few {setting} getaways[, sleeping {guests}][, at {max_rate} a night or less]",
+            "dig up a few[ {setting}] getaways[, sleeping {guests}][, at {max_rate} a night or less]",
         ),
         questions=(
             "Where could we spend a {setting} holiday[ with {guests}][ for {max_rate} a night at most]?",
@@ -544,7 +544,7 @@ class Lodging(Domain):
                 f"{'Those dates are available.' if r['available'] else 'Unfortunately those dates are gone.'}"
             ),
             lambda a, r: (
-                f"{'The place is free' if r['available'] else 'The place is not free any more'} for those dates: {money(r['total_price'])} for "
+                f"{'The place is free for those dates' if r['available'] else 'Those dates are taken, though the price would have been'}{': ' if r['available'] else ' '}{money(r['total_price'])} for "
                 f"{plural(r['nights'], 'night')} at {r['lodging']}."
             ),
         ),
@@ -690,7 +690,7 @@ class Lodging(Domain):
         questions=(
             "We could do with {extra} during {stay_code}[, {quantity} to be exact].",
             "Would the host add {extra} to {stay_code}[ ({quantity})]?",
-            "One more thing for {stay_code}: please order {extra}[, {quantity}].",
+            "For {stay_code}, please order {extra}[, {quantity} in all].",
         ),
         noun="order",
         deed="order extras",
@@ -702,7 +702,7 @@ class Lodging(Domain):
                 f"Ordered for {money(r['cost'])}: {r['extra']}, {number(r['quantity'])} of them. The open balance of {r['stay_code']} is {money(r['balance_due'])}."
             ),
             lambda a, r: (
-                f"The host of {r['lodging']} will have your order ready, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
+                f"That's on order now for {r['lodging']}, {r['extra']} at {money(r['cost'])}. That leaves {money(r['balance_due'])} to pay "
                 f"on {r['stay_code']}."
             ),
         ),
@@ -849,7 +849,7 @@ class Lodging(Domain):
     @tool(
         asks=(
             "cancel {stay_code}, we aren't going after all",
-            "tell the host that we're giving up {stay_code} and get back what they'll refund",
+            "give up {stay_code} for us and get back what they'll refund",
             "withdraw from {stay_code}",
             "release {stay_code} for other guests and see to the refund",
         ),
@@ -866,9 +866,7 @@ class Lodging(Domain):
                 + (f", and {money(r['refunded_amount'])} will be refunded." if r["refunded_amount"] else "; nothing could be refunded.")
             ),
             lambda a, r: f"I've called off {r['lodging']}. You get {money(r['refunded_amount'])} back for {r['stay_code']}.",
-            lambda a, r: (
-                f"The host of {r['lodging']} knows that you aren't coming. Refund for {r['stay_code']}: {money(r['refunded_amount'])}."
-            ),
+            lambda a, r: f"Your stay at {r['lodging']} is off. Refund for {r['stay_code']}: {money(r['refunded_amount'])}.",
         ),
     )
     def cancel_stay(self, stay_code: StayCode) -> CancelledStay:

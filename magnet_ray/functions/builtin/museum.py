@@ -359,14 +359,14 @@ class Museum(Domain):
 
     @tool(
         asks=(
-            "find {theme} exhibitions in the city[ with tickets up to {max_fee}]",
+            "find[ {theme}] exhibitions in the city[ with tickets up to {max_fee}]",
             "see what {theme} is on show in town[ for {max_fee} or less]",
             "look through the museums for anything to do with {theme}[, at {max_fee} at most]",
-            "name the exhibitions about {theme} that are running[ and cost no more than {max_fee}]",
+            "name the exhibitions[ about {theme}] that are running[ and cost no more than {max_fee}]",
         ),
         questions=(
-            "Which museums are showing {theme} these days[ for under {max_fee}]?",
-            "A rainy weekend ahead: what {theme} exhibitions could I visit[ for {max_fee} or so]?",
+            "Which museums are showing {theme} at the moment[ for under {max_fee}]?",
+            "A rainy weekend ahead: what {theme} exhibitions could I visit[ for {max_fee} or less]?",
             "My class is learning about {theme} — is there a fitting exhibition[ for up to {max_fee} each]?",
         ),
         things=("{theme} exhibition", "exhibition about {theme}"),
@@ -620,7 +620,7 @@ class Museum(Domain):
                 f"{plural(r['people'], 'person', 'people')}, {money(r['total_price'])}."
             ),
             lambda a, r: (
-                f"Meet in the lobby of the {r['museum']} at {clock(r['time'])} on {day(r['date'])}. Booking {r['booking_code']} covers "
+                f"The tour at the {r['museum']} starts at {clock(r['time'])} on {day(r['date'])}. Booking {r['booking_code']} covers "
                 f"{plural(r['people'], 'person', 'people')} on {r['title']} and costs {money(r['total_price'])}."
             ),
         ),
@@ -716,9 +716,7 @@ class Museum(Domain):
                 f"Booking {r['booking_code']} for {r['title']} has been cancelled"
                 + (f" and you get {money(r['refund'])} back." if r["refund"] else ", but it's too late for a refund.")
             ),
-            lambda a, r: (
-                f"I let the museum know that you aren't coming to {r['title']}. Refund on {r['booking_code']}: {money(r['refund'])}."
-            ),
+            lambda a, r: f"You're no longer expected at {r['title']}. Refund on {r['booking_code']}: {money(r['refund'])}.",
         ),
     )
     def drop_museum_booking(self, booking_code: BookingCode) -> DroppedVisit:
@@ -901,7 +899,7 @@ class Museum(Domain):
                 f"{r['booking_code']} to {money(r['total_price'])}."
             ),
             lambda a, r: (
-                f"Collect your {r['language']} audio guide{'' if r['audio_guides'] == 1 else 's'} at the desk. The hire costs "
+                f"You have {plural(r['audio_guides'], r['language'] + ' audio guide')} on your booking. The hire costs "
                 f"{money(r['fee'])}, so {r['booking_code']} comes to {money(r['total_price'])}."
             ),
         ),

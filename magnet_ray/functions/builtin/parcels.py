@@ -938,7 +938,7 @@ class Parcels(Domain):
             "claim {amount} for {tracking_number} because of {problem}",
             "file a complaint about {problem} in {tracking_number}[ and ask for {amount} back]",
             "report {problem} for {tracking_number}[ and request {amount}]",
-            "start a claim over {tracking_number}[ for {amount}], the reason being {problem}",
+            "start a claim on {tracking_number}[ for {amount}], the reason being {problem}",
             "get {amount} back for {tracking_number} on account of {problem}",
         ),
         questions=(
@@ -957,7 +957,7 @@ class Parcels(Domain):
                 f"I've reported {r['problem']} for {r['tracking_number']} and asked for {money(r['amount'])}. The claim number is {r['claim_number']}; expect a reply by {day(r['answer_by'])}."
             ),
             lambda a, r: (
-                f"Claim {r['claim_number']} is open over {money(r['amount'])} for parcel {r['tracking_number']}. The carrier answers by {day(r['answer_by'])}."
+                f"Claim {r['claim_number']} for {money(r['amount'])} on parcel {r['tracking_number']} is open now. The carrier answers by {day(r['answer_by'])}."
             ),
         ),
     )
@@ -985,7 +985,7 @@ class Parcels(Domain):
         """File a claim for money back on a delivered parcel and return the claim number."""
         x = self._parcel(tracking_number)
         require(x["status"] == "delivered", f"Parcel {tracking_number} has not been delivered yet.")
-        require(problem not in x["claims"], f"There is a claim already over {problem} in parcel {tracking_number}.")
+        require(problem not in x["claims"], f"There is a claim already for {problem} in parcel {tracking_number}.")
         require(1 <= amount <= 2000, "A claim can be for $1 to $2000.")
         x["claims"][problem] = amount
         return Claim(

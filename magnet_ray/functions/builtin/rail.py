@@ -567,7 +567,7 @@ class Rail(Domain):
             lambda a, r: (
                 f"On {r['train']} you can choose "
                 f"{listing([x['seat'] + ' (' + x['position'] + ', ' + x['coach'] + ')' for x in r['seats']], limit=6, conjunction='or')} "
-                f"for {day(r['date'])}. The cheapest seat supplement is {money(min(x['supplement'] for x in r['seats']))}."
+                f"on {r['train']} for {day(r['date'])}. The cheapest seat supplement is {money(min(x['supplement'] for x in r['seats']))}."
             ),
             lambda a, r: (
                 f"Free on {r['train']} on {day(r['date'])}: "
@@ -644,7 +644,7 @@ class Rail(Domain):
             "list the train tickets I'm holding",
             "bring up every rail journey I have paid for",
             "show which trains I'm booked on over the coming weeks",
-            "go over my upcoming rail travel",
+            "go over my upcoming rail trips",
         ),
         questions=(
             "Which train trips do I have ahead of me?",
@@ -835,7 +835,7 @@ class Rail(Domain):
             ),
             lambda a, r: (
                 "Here's what I have on file: "
-                f"{listing([x['trip_code'] + ' on ' + day(x['date']) + ' (' + _late(x) + ', fare ' + money(x['price']) + ')' for x in r['journeys']], limit=5)}."
+                f"{listing([x['trip_code'] + ' with ' + x['train'] + ' on ' + day(x['date']) + ' (' + _late(x) + ', fare ' + money(x['price']) + ')' for x in r['journeys']], limit=5)}."
             ),
         ),
     )

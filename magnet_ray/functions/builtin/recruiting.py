@@ -555,9 +555,9 @@ class Recruiting(Domain):
     @tool(
         asks=(
             "see who can interview on {date}[, asking about {interviewer} only]",
-            "find free interview times on {date}[ with {interviewer}]",
+            "find free interview times[ on {date}][ with {interviewer}]",
             "check which colleagues have room for an interview on {date}[, {interviewer} in particular]",
-            "look for a gap to interview somebody on {date}[, ideally with {interviewer}]",
+            "look for a gap to interview somebody[ on {date}][, ideally with {interviewer}]",
             "go through the diaries for {date}[, that of {interviewer} above all,] and find an hour for an interview",
         ),
         questions=(
@@ -651,7 +651,7 @@ class Recruiting(Domain):
             "Which job offers are still open?",
             "Who has received an offer, and for how much?",
             "How many offers have we got out there?",
-            "Where do we stand with the offers we sent out?",
+            "Where do we stand with the offers we made?",
         ),
         things=("job offer we made", "pending offer of ours"),
         noun="offer",
@@ -665,7 +665,7 @@ class Recruiting(Domain):
                 for x in r["offers"]
             ),
             lambda a, r: (
-                f"So far {plural(len(r['offers']), 'offer')} went out: {listing([x['offer_code'] + ' for ' + x['candidate'] + ' (' + x['opening'] + ', ' + money(x['salary']) + ')' for x in r['offers']], limit=8)}."
+                f"{plural(len(r['offers']), 'offer')} {'has' if len(r['offers']) == 1 else 'have'} not been answered yet: {listing([x['offer_code'] + ' for ' + x['candidate'] + ' (' + x['opening'] + ', ' + money(x['salary']) + ')' for x in r['offers']], limit=8)}."
             ),
         ),
     )
@@ -687,7 +687,7 @@ class Recruiting(Domain):
     @tool(
         asks=(
             "set up an interview between {candidate} and {interviewer} on {date} at {time}",
-            "invite {candidate} for an interview with {interviewer}[ on {date}][ at {time}]",
+            "schedule {candidate} for an interview with {interviewer}[ on {date}][ at {time}]",
             "have {interviewer} interview {candidate}[ on {date}][ at {time}]",
             "arrange for {candidate} to meet {interviewer}[ on {date}][ at {time}]",
             "put {candidate} down for an interview at {time} on {date} with {interviewer}",
@@ -708,7 +708,7 @@ class Recruiting(Domain):
                 f"Interview {r['interview_code']} is set: {r['candidate']} with {r['interviewer']}, {day(r['date'])}, {clock(r['time'])}."
             ),
             lambda a, r: (
-                f"I've invited {r['candidate']} to meet {r['interviewer']} at {clock(r['time'])} on {day(r['date'])}. The code for it is {r['interview_code']}."
+                f"I've put {r['candidate']} down to meet {r['interviewer']} at {clock(r['time'])} on {day(r['date'])}. The code for it is {r['interview_code']}."
             ),
         ),
     )
@@ -826,14 +826,14 @@ class Recruiting(Domain):
         asks=(
             "make {candidate} an offer of {salary} starting {start_date}",
             "offer {candidate} the job at {salary}[, with {start_date} as the first day]",
-            "send {candidate} a contract offer[ over {salary}][ beginning {start_date}]",
+            "draw up an offer for {candidate}[ at {salary} a year][, beginning {start_date}]",
             "hire {candidate} from {start_date} on a salary of {salary}, if the offer is accepted",
             "extend an offer to {candidate}[ of {salary} a year][, to start on {start_date}]",
         ),
         questions=(
             "We want {candidate} on board from {start_date}, so offer {salary}.",
             "The team has decided on {candidate}: {salary} a year, beginning {start_date}.",
-            "Please get an offer out to {candidate} with {salary} and {start_date} as the starting day.",
+            "Please make {candidate} an offer with {salary} and {start_date} as the starting day.",
             "Let's not wait any longer and offer {candidate} {salary}, starting {start_date}.",
         ),
         noun="offer",
@@ -843,10 +843,10 @@ class Recruiting(Domain):
                 f"{r['candidate']} has been offered the {r['opening']} job at {money(r['salary'])} a year, starting {day(r['start_date'])}. The offer code is {r['offer_code']}."
             ),
             lambda a, r: (
-                f"Offer {r['offer_code']} went out to {r['candidate']}: {r['opening']}, {money(r['salary'])}, first day {day(r['start_date'])}."
+                f"Offer {r['offer_code']} is open for {r['candidate']}: {r['opening']}, {money(r['salary'])}, first day {day(r['start_date'])}."
             ),
             lambda a, r: (
-                f"I've sent the offer ({r['offer_code']}). It gives {r['candidate']} {money(r['salary'])} a year as {r['opening']} from {day(r['start_date'])}."
+                f"I've made the offer ({r['offer_code']}). It gives {r['candidate']} {money(r['salary'])} a year as {r['opening']} from {day(r['start_date'])}."
             ),
         ),
     )
@@ -915,15 +915,15 @@ class Recruiting(Domain):
     @tool(
         asks=(
             "turn down {candidate}[, giving {reason} as the reason]",
-            "send {candidate} a friendly rejection[ on the grounds of {reason}]",
+            "mark {candidate} as turned down[ on the grounds of {reason}]",
             "take {candidate} out of the running[ because of {reason}]",
-            "let {candidate} know it's a no[, the reason being {reason}]",
+            "reject {candidate}[, the reason being {reason}]",
             "drop {candidate} from the selection[ and note {reason}]",
         ),
         questions=(
-            "Sadly we can't take {candidate}, so please send a rejection[ and name {reason} as the reason].",
+            "Sadly we can't take {candidate}, so please turn them down[ and name {reason} as the reason].",
             "We've decided against {candidate}[, and the reason is {reason}].",
-            "It won't work out with {candidate}, so send the rejection[ and put {reason} in the file].",
+            "It won't work out with {candidate}, so close the application[ and put {reason} in the file].",
             "No further rounds for {candidate}, please[, given {reason}].",
         ),
         noun="rejection",
@@ -933,7 +933,7 @@ class Recruiting(Domain):
                 f"{r['candidate']} has been turned down; {plural(r['applicants_left'], 'applicant')} remain{'s' if r['applicants_left'] == 1 else ''} for {r['opening']}."
             ),
             lambda a, r: (
-                f"I've sent {r['candidate']} a rejection. That leaves {plural(r['applicants_left'], 'person', 'people')} for the {r['opening']} opening."
+                f"{r['candidate']} is turned down. That leaves {plural(r['applicants_left'], 'person', 'people')} for the {r['opening']} opening."
             ),
             lambda a, r: (
                 f"{r['candidate']} is out of the selection for {r['opening']}"
