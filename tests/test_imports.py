@@ -175,8 +175,8 @@ def test_only_commands_know_the_evaluations(module: str) -> None:
     assert "evals" not in roots or layer(module) == layer("cli")
 
 
-CARRIED = {"pydantic_core", "typing_extensions"}
-"""Parts of pydantic that come with it."""
+CARRIED = {"pydantic_core", "typing_extensions", "grpc"}
+"""Parts of pydantic and of Ray that come with them."""
 OPTIONAL = {"bfcl_eval"}
 """Installed beside the package by those who want it; every use says so where it is absent."""
 

@@ -3,10 +3,11 @@
     python -m evals.throughput.serving null                       # an engine that does nothing: the way to it and back
     python -m evals.throughput.serving vllm --model CHECKPOINT    # with an interpreter that has vLLM; its own server is the bare engine
 
-One server runs at a time, on this machine, with the same requests at 1, 4 and 16 in flight. `null` compares with the time that the
-engine itself takes in a loop, so that all of the HTTP, the checks and the handles are counted as added. Of an engine that answers at once
-as many requests come as the CPUs can take, and each waits for those before it: that measures requests a second. What is added to a
-model's own time shows behind an engine that waits first, whose requests begin one after the other.
+The same requests come at 1, 4 and 16 in flight, on this machine. `vllm` asks both servers in turns and takes the median of the ratios
+side by side, for a machine that is busy with other things. `null` compares with the time that the engine itself takes in a loop, so
+that all of the HTTP, the checks and the handles are counted as added. Of an engine that answers at once as many requests come as the
+CPUs can take, and each waits for those before it: that measures requests a second. What is added to a model's own time shows behind
+an engine that waits first, whose requests begin one after the other.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from evals.throughput.tables import print_table
 from magnet_ray.progress import Progress
 from magnet_ray.serving.app import application, engine_replicas, gateway
 from magnet_ray.serving.chat_requests import parse_chat
-from magnet_ray.serving.running import deployed, use_haproxy
+from magnet_ray.serving.running import answer_first, deployed, use_haproxy
 from magnet_ray.serving.settings import ServeConfig
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -77,34 +78,52 @@ def _measure_null(config: ServeConfig, wait: float, requests: int) -> None:
 @app.command()
 def vllm(
     model: Annotated[str, typer.Option(help="Checkpoint directory.")],
-    requests: int = 64,
-    tokens: int = 64,
+    requests: Annotated[int, typer.Option(help="Requests of a measurement, but two for each in flight at least.")] = 8,
+    tokens: int = 16,
+    rounds: Annotated[int, typer.Option(help="Pairs of measurements at each number in flight.")] = 5,
+    stream: bool = True,
     context: int = 2_048,
     port: Port = 18_700,
 ) -> None:
-    """Ray Serve against vLLM's own server: same engine arguments, same load."""
+    """Ray Serve against vLLM's own server: same engine arguments, same load, in turns; both are up, and one is asked at a time."""
     config = ServeConfig.model_validate(
         {"model": model, "name": "model", "engine": "vllm", "context_length": context, "http": {"port": port}}
     )
-    runs: dict[str, dict[int, Measured]] = {}
-    with _bare_vllm(config) as url:
-        runs["vLLM alone"] = _all_loads(url, requests, tokens)
-    with _cluster(), deployed(application(config), config.http, Progress()) as url:
-        runs["Ray Serve"] = _all_loads(url, requests, tokens)
-    rows: list[Sequence[str]] = [
-        ("in flight", "server", "requests/s", "tokens/s", "first token, median", "95th", "between tokens, median", "95th", "rate of bare")
+    loads = [
+        Load(requests=max(requests, 2 * each), concurrency=each, stream=stream, tokens=tokens, warm_up=1 if each > 1 else 2)
+        for each in CONCURRENCIES
     ]
-    for concurrency in CONCURRENCIES:
-        for name, by_concurrency in runs.items():
-            run, bare = by_concurrency[concurrency], runs["vLLM alone"][concurrency]
-            times = [f"{value:.1f} ms" for value in (*run.first, *run.gap)]
-            rows.append((str(concurrency), name, f"{run.rate:.2f}", f"{run.tokens_a_second:.1f}", *times, f"{run.rate / bare.rate:.3f}"))
-    print_table(f"{requests} requests of {tokens} tokens each, streamed; the load shares the CPUs", rows)
+    with _bare_vllm(config, port + 1) as bare, _cluster(), deployed(application(config), config.http, Progress()) as served:
+        pairs = {load.concurrency: _in_turns(bare, served, load, rounds) for load in loads}
+    kind = "streamed" if stream else "whole"
+    print_table(f"{rounds} pairs of measurements, answers of {tokens} tokens, {kind}; the load shares the CPUs", _vllm_rows(pairs))
 
 
-def _all_loads(url: str, requests: int, tokens: int) -> dict[int, Measured]:
-    loads = [Load(requests=requests, concurrency=each, stream=True, tokens=tokens, warm_up=1) for each in CONCURRENCIES]
-    return {load.concurrency: measure(url, "model", load) for load in loads}
+def _in_turns(bare: str, served: str, load: Load, rounds: int) -> list[tuple[Measured, Measured]]:
+    """Measurements of vLLM alone and of Ray Serve, side by side; who begins changes, so that a machine that slows down favours neither."""
+    pairs = []
+    for number in range(rounds):
+        order = (bare, served) if number % 2 == 0 else (served, bare)
+        runs = {url: measure(url, "model", load) for url in order}
+        pairs.append((runs[bare], runs[served]))
+        rates = f"{runs[bare].rate:.2f} requests/s from vLLM alone, {runs[served].rate:.2f} from Ray Serve"
+        typer.echo(f"{load.concurrency} in flight, pair {number + 1}: {rates}", err=True)
+    return pairs
+
+
+def _vllm_rows(pairs: Mapping[int, Sequence[tuple[Measured, Measured]]]) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [
+        ("in flight", "server", "requests/s", "tokens/s", "first token", "between tokens", "ratio to bare", "ratios")
+    ]
+    for concurrency, measured in pairs.items():
+        ratios = sorted(served.rate / bare.rate for bare, served in measured)
+        for position, name in enumerate(("vLLM alone", "Ray Serve")):
+            runs = [pair[position] for pair in measured]
+            numbers = [f"{median(run.rate for run in runs):.2f}", f"{median(run.tokens_a_second for run in runs):.1f}"]
+            times = [f"{median(value):.1f} ms" for value in ([run.first[0] for run in runs], [run.gap[0] for run in runs])]
+            ratio = [f"{median(ratios):.3f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}"] if position else ["", ""]
+            rows.append((str(concurrency), name, *numbers, *times, *ratio))
+    return rows
 
 
 async def _alone(engine: NullEngine) -> float:
@@ -119,6 +138,7 @@ async def _alone(engine: NullEngine) -> float:
 @contextmanager
 def _cluster() -> Iterator[None]:
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
+    answer_first()
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     try:
         yield
@@ -127,7 +147,7 @@ def _cluster() -> Iterator[None]:
 
 
 @contextmanager
-def _bare_vllm(config: ServeConfig) -> Iterator[str]:
+def _bare_vllm(config: ServeConfig, port: int) -> Iterator[str]:
     """vLLM's own server with the engine arguments that replicas get."""
     from magnet_ray.atomic_files import write_atomically
     from magnet_ray.serving.vllm_engine import engine_arguments, read_checkpoint, runs_on_cpu, template_file
@@ -135,11 +155,11 @@ def _bare_vllm(config: ServeConfig) -> Iterator[str]:
     checkpoint = read_checkpoint(config)
     arguments = engine_arguments(checkpoint, config.replicas.max_ongoing, runs_on_cpu())
     write_atomically(template_file(checkpoint.template), lambda file: file.write_text(checkpoint.template, encoding="utf-8"))
-    where = ["--model", checkpoint.base, "--served-model-name", "model", "--host", "127.0.0.1", "--port", str(config.http.port)]
+    where = ["--model", checkpoint.base, "--served-model-name", "model", "--host", "127.0.0.1", "--port", str(port)]
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *where, "--disable-uvicorn-access-log", *_options(arguments)]
     with TemporaryFile() as log, closing(_Server(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))) as server:
-        server.wait_until_healthy(f"http://127.0.0.1:{config.http.port}/health")
-        yield f"http://127.0.0.1:{config.http.port}/v1"
+        server.wait_until_healthy(f"http://127.0.0.1:{port}/health")
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 class _Server:

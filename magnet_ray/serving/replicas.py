@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import ray.exceptions
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -27,6 +28,8 @@ _LOGGER = logging.getLogger("ray.serve.magnet")
 Batch = list[Piece] | ApiError
 """Pieces that go together, or why there are no more."""
 EngineMaker = Callable[[ServeConfig], Engine]
+LOST = (ray.exceptions.RayError, RayServeException, grpc.RpcError)
+"""What a handle raises where there is no answer; what a replica raises comes as it is over gRPC, else within a `RayTaskError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class RemoteEngine:
         """Return when a replica can answer."""
         try:
             await self._handle.ready.remote(ServedChat(b"", "\n"))
-        except (ray.exceptions.RayError, RayServeException) as error:
+        except LOST as error:
             raise _as_api_error(error) from None
 
     async def generate(self, request: IncomingChat) -> AsyncGenerator[Piece]:
@@ -108,7 +111,7 @@ class RemoteEngine:
         response = self._handle.answer.remote(served)
         try:
             yield await response
-        except (ray.exceptions.RayError, RayServeException) as error:
+        except LOST as error:
             raise _as_api_error(error) from None
         except asyncio.CancelledError:
             response.cancel()
@@ -121,7 +124,7 @@ class RemoteEngine:
             async for batch in response:
                 yield batch
             is_over = True
-        except (ray.exceptions.RayError, RayServeException) as error:
+        except LOST as error:
             is_over = True
             raise _as_api_error(error) from None
         finally:
@@ -144,6 +147,9 @@ def _as_api_error(error: Exception) -> ApiError:
             # Its text ends with what was raised; the client is not told.
             _LOGGER.error("a replica failed on a request: %s", str(error)[-500:])
             return ApiError(500, "the server failed to answer this request", "internal_error", kind=SERVER)
+        case grpc.aio.AioRpcError() if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            # The cluster's own limit, where it is lower than the gateway's.
+            return ApiError(413, "the body has more bytes than the model's replicas take", "request_too_large")
         case _:
             # The replica died or is going; Serve starts another.
             _LOGGER.warning("a replica is lost: %s", str(error)[-300:])

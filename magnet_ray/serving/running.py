@@ -39,6 +39,7 @@ def serve_until_stopped(config: ServeConfig, progress: Progress, ready: Callable
     """
     if not (config.ray.address or os.environ.get("RAY_ADDRESS")):
         check_port(config.http)
+        answer_first()
         if config.http.haproxy:
             use_haproxy()
     check_settings(config)
@@ -79,6 +80,11 @@ def deployed(built: Application, where: HttpConfig, progress: Progress, name: st
         if alone and not serve.status().applications:
             shutdown: Any = serve.shutdown
             shutdown()
+
+
+def answer_first() -> None:
+    """Have the Ray that this process starts next run its workers like other processes; by default they give way to whatever else runs."""
+    os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 def use_haproxy() -> None:

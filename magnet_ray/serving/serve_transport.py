@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import ray.exceptions
 from ray import serve
 from ray.serve.exceptions import BackPressureError, RayServeException
@@ -99,7 +100,9 @@ class ServeTransport:
             if isinstance(stop, asyncio.CancelledError):
                 raise
             raise RequestFailed(Trouble.TIMEOUT, f"no whole answer in {timeout:g} s") from None
-        except (ray.exceptions.RayError, RayServeException) as error:
+        except RequestFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - over gRPC, what a replica raises is raised here as it is
             raise _failure(error) from None
 
     async def _connect(self) -> DeploymentHandle[Any]:
@@ -121,6 +124,8 @@ def _failure(error: Exception) -> RequestFailed:
             return RequestFailed(Trouble.SERVER_ERROR, detail[-300:], 500)
         case RayServeException():
             return RequestFailed(Trouble.UNAVAILABLE, detail[:300])
-        case _:
+        case ray.exceptions.RayError() | grpc.RpcError():
             # The replica died, cannot be reached, or gave the request up; Serve starts another.
             return RequestFailed(Trouble.CONNECTION, detail[:300])
+        case _:
+            return RequestFailed(Trouble.SERVER_ERROR, detail[:300], 500)

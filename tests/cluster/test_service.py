@@ -25,6 +25,7 @@ with warnings.catch_warnings():
 
 from magnet_ray.free_ports import free_ports
 from magnet_ray.sections import parse_section
+from magnet_ray.serving import SERVE_ENVIRONMENT
 from magnet_ray.serving.access import KEY_VARIABLE
 from magnet_ray.serving.settings import ServeConfig
 from tests.cluster.rendering import OVERLAYS, Manifest, cluster_specs, named, of_kind, pod_templates, render
@@ -72,6 +73,12 @@ def test_the_model_lies_where_the_runs_lie_and_a_port_is_open_for_it(overlay: st
         for _, pod in pod_templates({"kind": "RayCluster", "metadata": {"name": "x"}, "spec": spec}):
             ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
             assert ports["serve"] == http["port"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_serve_is_set_up_as_where_we_start_it(overlay: str) -> None:
+    settings = named(render(overlay), "ConfigMap", "magnet-settings")["data"]
+    assert SERVE_ENVIRONMENT.items() <= settings.items()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -15,13 +15,24 @@ pytest.importorskip("starlette", reason="serving needs the serve extra")
 pytest.importorskip("uvicorn")
 
 from magnet_ray.free_ports import free_port
-from tests.cluster_support import Command, started, wait_until
+from magnet_ray.serving import SERVE_ENVIRONMENT
+from tests.cluster_support import Command, needs_proc, started, wait_until
 from tests.serving.client_checks import chat, check_answers, check_failures, check_refusals, client_of, openai
 from tests.serving.scripted_engine import GIVEN_UP
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-BYTES = 20_000
-SETTINGS = (f"limits.max_body_bytes={BYTES}", "replicas.min=2", "replicas.max=2", "replicas.cpus=0.5")
+pytestmark = [pytest.mark.slow, needs_proc, pytest.mark.timeout(600)]
+BYTES = 6 << 20
+"""Largest body: more than gRPC carries by default."""
+WAITING, SLOTS = 2, 4
+"""Requests that wait before others are refused, and that a replica has in flight."""
+SETTINGS = (
+    f"limits.max_body_bytes={BYTES}",
+    f"limits.max_queued={WAITING}",
+    f"replicas.max_ongoing={SLOTS}",
+    "replicas.min=2",
+    "replicas.max=2",
+    "replicas.cpus=0.5",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +60,16 @@ def client(served: tuple[str, Command]) -> Iterator[Any]:
         yield right
 
 
+def test_every_process_of_serve_knows_how_requests_are_carried(served: tuple[str, Command]) -> None:
+    processes = served[1].processes()
+    serves = {pid for pid, line in processes.items() if line.startswith(("ray::ServeController", "ray::ProxyActor", "ray::ServeReplica"))}
+    # Two of the model, one of the gateway.
+    assert len(serves) >= 5, processes
+    for pid in serves:
+        known = dict(line.partition("=")[::2] for line in Path(f"/proc/{pid}/environ").read_text(encoding="utf-8").split("\0"))
+        assert SERVE_ENVIRONMENT.items() <= known.items()
+
+
 def test_the_client_gets_chats_calls_and_streams(client: Any) -> None:
     check_answers(client)
 
@@ -60,14 +81,40 @@ def test_the_client_gets_its_own_errors(served: tuple[str, Command], client: Any
         chat(stranger, "hello")
 
 
+def test_a_body_and_an_answer_of_many_megabytes_come_through(client: Any) -> None:
+    word = "x" * (BYTES - 1_000)
+    assert chat(client, word).choices[0].message.content == f"{word} "
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chat(client, word, stream=True)) == f"{word} "
+
+
+def test_requests_beyond_those_that_wait_are_refused_and_the_others_answered(client: Any) -> None:
+    busy = [chat(client, "slow", stream=True) for _ in range(2 * SLOTS)]
+    said: list[str] = []
+    waiting = [threading.Thread(target=lambda: said.append(chat(client, "good day").choices[0].message.content)) for _ in range(WAITING)]
+    for thread in waiting:
+        thread.start()
+    time.sleep(1.0)
+    for more in ({}, {"stream": True}):
+        with pytest.raises(openai.InternalServerError) as caught:
+            chat(client, "hello", **more)
+        assert (caught.value.status_code, caught.value.body["code"]) == (503, "unavailable")
+        assert int(caught.value.response.headers["retry-after"]) >= 1
+    for stream in busy:
+        stream.close()
+    for thread in waiting:
+        thread.join(60.0)
+    assert said == ["good day "] * WAITING
+
+
 def test_a_client_that_goes_away_ends_the_work_in_the_replica(client: Any, given_up: Path) -> None:
+    before = given_up.read_text().count("\n")
     stream = chat(client, "slow", stream=True)
     next(stream)
     stream.close()
-    wait_until(lambda: given_up.read_text().count("\n") == 1, 20.0)
+    wait_until(lambda: given_up.read_text().count("\n") == before + 1, 20.0)
     with pytest.raises(openai.APITimeoutError):
         chat(client.with_options(timeout=1.0), "slow")
-    wait_until(lambda: given_up.read_text().count("\n") == 2, 20.0)
+    wait_until(lambda: given_up.read_text().count("\n") == before + 2, 20.0)
 
 
 def test_a_replica_that_is_killed_under_load_loses_nothing_that_is_sent_again(served: tuple[str, Command], client: Any) -> None:

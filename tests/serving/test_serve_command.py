@@ -1,18 +1,13 @@
-"""`magnet serve`: what it refuses, and a real small model behind it with both engines."""
+"""`magnet serve`: what it refuses, and a real small model behind the engine `transformers`; `test_served_by_vllm.py` has the other."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,13 +17,8 @@ pytest.importorskip("uvicorn")
 from evals.tiny_checkpoint import cached_checkpoint
 from magnet_ray.cli import USER_ERROR
 from magnet_ray.free_ports import free_port
-from tests.cluster_support import ROOT, Command, started, wait_until
-from tests.serving.asked import WEATHER
-from tests.serving.client_checks import assembled, client_of, message_of, openai
-from tests.serving.vllm_server import ENVIRONMENT
-
-START_SECONDS = 500.0
-
+from tests.cluster_support import ROOT
+from tests.serving.served_model import check_cancellation, check_chat, check_refusals, check_stops, serving
 
 IN_ONE_PROCESS = """
 import contextlib, io, json, sys
@@ -86,65 +76,6 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         assert words in line
 
 
-@contextmanager
-def serving(*arguments: object, python: Path | None = None) -> Iterator[tuple[str, Command]]:
-    """A running server that knows the key `right`, and its process."""
-    where = ("serve", "--port", free_port(), *arguments)
-    with started(*where, env={**ENVIRONMENT, "MAGNET_API_KEY": "right"}, python=python or sys.executable) as command:
-        assert command.process.stdout is not None
-        timer = threading.Timer(START_SECONDS, command.kill_everything)
-        timer.start()
-        line = command.process.stdout.readline()
-        timer.cancel()
-        assert line.startswith("serving "), command.wait().stderr
-        yield line.split()[-1], command
-
-
-def ask(client: Any, model: str, text: str, **more: Any) -> dict[str, Any]:
-    """An answer, whole; its stream must assemble to the same."""
-    asked = {"model": model, "messages": [{"role": "user", "content": text}], "temperature": 0, "max_tokens": 40, **more}
-    whole = message_of(client.chat.completions.create(**asked))
-    stream = client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
-    assert assembled(stream) == whole
-    return whole
-
-
-def check_served(url: str, model: str) -> None:
-    """Chat, refusals and cancellation."""
-    with client_of(url, "right") as client:
-        assert [each.id for each in client.models.list()] == [model]
-        assert "help" in str(ask(client, model, "Hi")["content"])
-        assert ask(client, model, "Hi", stop="help")["reason"] == "stop"
-        assert ask(client, model, "How is the weather in Ulm?", tools=[WEATHER], tool_choice="none")["calls"] == []
-        for more, kind in (
-            ({"model": "other"}, openai.NotFoundError),
-            ({"messages": [{"role": "user", "content": "word " * 9_000}]}, openai.BadRequestError),
-            ({"messages": [{"role": "user", "content": "x" * 5_000_000}]}, openai.APIStatusError),
-        ):
-            with pytest.raises(kind):
-                client.chat.completions.create(**{"model": model, "messages": [{"role": "user", "content": "Hi"}], **more})
-        question = [{"role": "user", "content": "Tell me a very long story."}]
-        stream = client.chat.completions.create(model=model, messages=question, max_tokens=1_500, stream=True)
-        next(stream)
-        stream.close()
-        # Were it still at the story, this would take its time.
-        assert ask(client.with_options(timeout=60.0), model, "Hi", max_tokens=3)["reason"] == "length"
-    with client_of(url, "wrong") as stranger, pytest.raises(openai.AuthenticationError):
-        stranger.models.list()
-
-
-def check_stops(url: str, model: str, command: Command) -> None:
-    """SIGTERM in the middle of an answer: it is finished, then the server ends well and leaves nothing behind."""
-    with client_of(url, "right") as client:
-        question = [{"role": "user", "content": "Tell me a story."}]
-        stream = client.chat.completions.create(model=model, messages=question, max_tokens=30, temperature=0, stream=True)
-        next(stream)
-        os.kill(command.process.pid, signal.SIGTERM)
-        assert [chunk.choices[0].finish_reason for chunk in stream][-1] in ("stop", "length")
-    assert command.wait().returncode == 0
-    wait_until(lambda: not command.processes())
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_small_model_is_served_by_transformers() -> None:
@@ -153,34 +84,11 @@ def test_a_small_model_is_served_by_transformers() -> None:
     if not (model / "config.json").exists():
         pytest.skip("the small model is not here: python -m evals.tiny_checkpoint")
     with serving("--model", model, "--engine", "transformers", "--set", "context_length=4096") as (url, command):
-        check_served(url, model.name)
+        check_chat(url, model.name)
+        check_refusals(url, model.name)
+        check_cancellation(url, model.name)
+        # Ray's workers would give way to all other processes.
+        replicas = [pid for pid, line in command.processes().items() if line.startswith("ray::ServeReplica")]
+        assert len(replicas) == 2
+        assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in replicas} == {os.getpriority(os.PRIO_PROCESS, 0)}
         check_stops(url, model.name, command)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1_500)
-def test_a_small_model_is_served_by_vllm(python: Path, checkpoint: Path) -> None:
-    with serving("--model", checkpoint, "--engine", "vllm", "--set", "context_length=4096", python=python) as (url, command):
-        check_served(url, checkpoint.name)
-        other = json.loads(json.dumps(WEATHER))
-        other["function"]["name"] = "get_time"
-        with client_of(url, "right") as client:
-            weather = {"tools": [WEATHER, other], "parallel_tool_calls": False}
-            for choice, names in (
-                ("required", {"get_weather", "get_time"}),
-                ({"type": "function", "function": {"name": "get_time"}}, {"get_time"}),
-            ):
-                answer = ask(client, checkpoint.name, "How is the weather in Ulm?", tool_choice=choice, max_tokens=80, **weather)
-                [(name, arguments)] = answer["calls"]
-                assert name in names and list(json.loads(arguments)) == ["city"]
-            call = r'<tool_call>\n\{"name": "get_weather", "arguments": \{"city": "[A-Z][a-z]{2,9}"\}\}\n</tool_call>'
-            two = {"structured_outputs": {"regex": f"{call}\\n{call}"}}
-            answer = ask(client, checkpoint.name, "How is the weather in Ulm and Bern?", tools=[WEATHER], max_tokens=90, extra_body=two)
-            assert [name for name, _ in answer["calls"]] == ["get_weather"] * 2 and answer["reason"] == "tool_calls"
-            # What a grammar cannot hold is an object all the same.
-            other["function"]["parameters"]["properties"]["city"]["pattern"] = "(?<!a)b"
-            answer = ask(
-                client, checkpoint.name, "What time is it in Bern?", tools=[other], tool_choice="required", parallel_tool_calls=False
-            )
-            assert all(isinstance(json.loads(arguments), dict) for _, arguments in answer["calls"])
-        check_stops(url, checkpoint.name, command)
