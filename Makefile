@@ -26,7 +26,7 @@ PYTEST_SLOW ?= -n 2 --dist loadfile
 # How long `make chaos` takes.
 MINUTES ?= 20
 
-.PHONY: help setup setup-dev setup-train setup-serve setup-vllm quickstart test test-train test-serve test-slow chaos test-all lint format types lock clean
+.PHONY: help setup setup-dev setup-train setup-serve setup-vllm quickstart test test-train test-serve test-slow test-vllm chaos test-all lint format types lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -114,6 +114,10 @@ test-serve: setup-dev setup-serve  ## the tests that need a server or a benchmar
 # pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure.
 test-slow: setup-dev  ## the tests that take long or start clusters
 	@$(BIN)/python -m pytest -m slow --durations=25 $(PYTEST_SLOW) $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
+
+# test-slow has these too, where vLLM is installed.
+test-vllm: setup-dev setup-serve setup-vllm  ## the openai client against `magnet serve` with vLLM, on CPUs: one server for all
+	@$(BIN)/python -m pytest -m slow --durations=25 tests/serving/test_served_by_vllm.py $(PYTEST_ARGS)
 
 chaos: setup-dev setup-serve  ## kill workers, replicas, the teacher, nodes, the head and the driver at random, for MINUTES (20)
 	@MAGNET_CHAOS_MINUTES="$(MINUTES)" $(BIN)/python -m pytest -m slow -s tests/chaos $(PYTEST_ARGS)

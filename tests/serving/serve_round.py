@@ -15,6 +15,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -41,6 +42,8 @@ class Echo:
     async def complete(self, request: ServedRequest) -> dict[str, JsonValue]:
         if request.body.get("die"):
             os._exit(1)
+        if request.body.get("fail"):
+            raise ValueError("the engine broke")
         await asyncio.sleep(0.05)
         return {"replica": serve.get_replica_context().replica_id.unique_id}
 
@@ -154,21 +157,22 @@ def routing() -> dict[str, Any]:
     serve.start(proxy_location="Disabled")
     serve.run(serve.deployment(**options)(Echo).bind(), name=NAME, route_prefix=None)
 
-    async def ask() -> tuple[list[list[str]], float, tuple[str, bool]]:
+    async def ask() -> tuple[list[list[str]], float, list[tuple[str, bool]]]:
         transport = ServeTransport(NAME)
         assert await transport.models(30.0) == ("echo",)
         began = time.perf_counter()
         talks = await asyncio.gather(*(converse(transport, number, 6) for number in range(16)))
         seconds = time.perf_counter() - began
-        died = await trouble(lambda: transport.complete({"messages": [], "die": True}, "death/judge/0/0", 30.0))
+        broken: tuple[dict[str, JsonValue], ...] = ({"messages": [], "fail": True}, {"messages": [], "die": True})
+        troubles = [await trouble(partial(transport.complete, body, "broken/judge/0/0", 30.0)) for body in broken]
         await converse(transport, 0, 1)
-        return talks, seconds, died
+        return talks, seconds, troubles
 
-    talks, seconds, died = asyncio.run(ask())
+    talks, seconds, troubles = asyncio.run(ask())
     serve.shutdown()  # type: ignore[no-untyped-call]
     everywhere = Counter(replica for talk in talks for replica in talk)
     kept = sum(left == right for talk in talks for left, right in pairwise(talk))
-    return {"shares": sorted(everywhere.values()), "kept": kept, "moves": 16 * 5, "died": died, "requests_per_second": 96 / seconds}
+    return {"shares": sorted(everywhere.values()), "kept": kept, "moves": 16 * 5, "troubles": troubles, "requests_per_second": 96 / seconds}
 
 
 def main() -> None:
