@@ -111,9 +111,12 @@ test-train: setup-dev setup-train  ## the tests that need torch, but the slow on
 test-serve: setup-dev setup-serve  ## the tests that need a server or a benchmark's package, but the slow ones
 	@$(BIN)/python -m pytest -m "not slow" tests/serving tests/evals $(PYTEST_FAST) $(PYTEST_ARGS)
 
-# pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure.
+# pytest ends with 5 when no test carries the mark: nothing slow to run is not a failure. What fails beside other tests is tried
+# once more with the machine to itself, and both outcomes are printed: a run that a crowded machine cut short is no defect.
 test-slow: setup-dev  ## the tests that take long or start clusters
-	@$(BIN)/python -m pytest -m slow --durations=25 $(PYTEST_SLOW) $(PYTEST_ARGS) || { status=$$?; [[ $$status -eq 5 ]] || exit $$status; }
+	@$(BIN)/python -m pytest -m slow --durations=25 $(PYTEST_SLOW) $(PYTEST_ARGS) || { status=$$?; [[ $$status -ne 5 ]] || exit 0; \
+		[[ $$status -eq 1 ]] || exit $$status; echo "once more, one by one: what failed beside others"; \
+		$(BIN)/python -m pytest -m slow --last-failed --last-failed-no-failures=none $(PYTEST_ARGS); }
 
 # test-slow has these too, where vLLM is installed.
 test-vllm: setup-dev setup-serve setup-vllm  ## the openai client against `magnet serve` with vLLM, on CPUs: one server for all

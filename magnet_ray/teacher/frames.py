@@ -199,7 +199,7 @@ AFTER_QUESTION: Final[tuple[str, ...]] = (
     "After that, {ask}.",
     "While you're at it, {ask}.",
     "I also need you to {ask}.",
-    "Once you know, {ask}.",
+    "Next, {ask}.",
     "On top of that, {ask}.",
     "Besides that, could you {ask}?",
     "And could you {ask}?",

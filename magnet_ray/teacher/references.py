@@ -25,6 +25,7 @@ SUPERLATIVES: tuple[tuple[str, str, str], ...] = (
     (r"weight|_kg$", "lightest", "heaviest"),
     (r"salary|wage", "lowest-paid", "best-paid"),
     (r"price|cost|fare|fee|rent|total|charge|amount|deposit", "cheapest", "most expensive"),
+    (r"test_score|points", "lowest-scoring", "highest-scoring"),
     (r"rating|stars|score", "lowest-rated", "best-rated"),
     (r"distance|_km$|_miles$|km_", "closest", "farthest"),
     (r"duration|minutes|hours|length|pages", "shortest", "longest"),

@@ -385,7 +385,7 @@ class Courses(Domain):
             "see what the centre offers in {subject}[ under {max_fee}][, pitched at {level} learners]",
             "look through the programme for {subject}[, {level} level only][, with a fee of {max_fee} at most]",
             "suggest a few {subject} courses[ below {max_fee}][ that suit {level} students]",
-            "put together which evening classes there are[ in {subject}][ at {level} level][, costing up to {max_fee}]",
+            "tell me which evening classes there are[ in {subject}][ at {level} level][, costing up to {max_fee}]",
         ),
         questions=(
             "Which {subject} courses could I take this term[ at {level} level][ for up to {max_fee}]?",
@@ -929,11 +929,11 @@ class Courses(Domain):
         asks=(
             "order {copies} on paper of {certificate_code}",
             "have {certificate_code} printed and posted to me[ in {copies}]",
-            "send me {certificate_code} by post[, {copies} in all]",
+            "send me {certificate_code} by post[, {copies}]",
             "get {certificate_code} on paper[, {copies} altogether]",
         ),
         questions=(
-            "I need {certificate_code} on real paper[, {copies} in all].",
+            "I need {certificate_code} on real paper[, {copies}].",
             "Would you put {certificate_code} in the post for me[, {copies}]?",
             "For my job application I need {certificate_code} on paper[ in {copies}].",
         ),

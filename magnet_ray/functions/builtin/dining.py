@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from magnet_ray.functions.builtin.base import Domain, State, pick_today, require, soon, tool
 from magnet_ray.phrases import Argument
-from magnet_ray.wording import clock, day, listing, money, plural
+from magnet_ray.wording import article, clock, day, listing, money, plural
 
 CUISINES = ("Italian", "Thai", "Mexican", "Indian", "Japanese", "French", "Lebanese", "Korean", "Greek", "Ethiopian")
 HEADS = ("Blue", "Golden", "Little", "Old", "Copper", "Silver", "Wild", "Corner", "Salt & ", "Green")
@@ -250,7 +250,7 @@ class Dining(Domain):
         asks=(
             "find {cuisine} restaurants[ under {max_price} a head][, rated at least {min_rating}]",
             "look for somewhere to eat[ that serves {cuisine} food][ for no more than {max_price}][ with a rating of {min_rating} or better]",
-            "show me where {cuisine} cooking is done well in town[, below {max_price} a head][ and with a score of {min_rating} or more]",
+            "show me where to go for {cuisine} cooking in town[, below {max_price} a head][ and with a score of {min_rating} or more]",
             "come up with[ {cuisine}] options for dinner[, nothing over {max_price} each][, and none rated lower than {min_rating}]",
         ),
         questions=(
@@ -315,7 +315,7 @@ class Dining(Domain):
         ),
         questions=(
             "What can you tell me about {restaurant}, opening hours included?",
-            "In what part of town would I find {restaurant}, and what should I order there?",
+            "In what part of town would I find {restaurant}, and what is it known for?",
             "How expensive would dinner at {restaurant} be, and until when does the kitchen stay open?",
         ),
         noun="profile",
@@ -331,8 +331,8 @@ class Dining(Domain):
                 f"{r['cuisine']} cooking at roughly {money(r['price_per_person'])} each; try the {r['signature_dish']}."
             ),
             lambda a, r: (
-                f"Rated {r['rating']}, {r['restaurant']} opens at {clock(r['opens'])} and closes at {clock(r['closes'])}. It's a "
-                f"{r['cuisine']} place in {r['neighbourhood']} at {money(r['price_per_person'])} a head, and people come for the "
+                f"Rated {r['rating']}, {r['restaurant']} opens at {clock(r['opens'])} and closes at {clock(r['closes'])}. It's "
+                f"{article(r['cuisine'] + ' place')} in {r['neighbourhood']} at {money(r['price_per_person'])} a head, and people come for the "
                 f"{r['signature_dish']}."
             ),
         ),

@@ -759,7 +759,7 @@ class Events(Domain):
         asks=(
             "queue for returned tickets to {event}[: {tickets}]",
             "put my name down for {event} in case of returns[, asking for {tickets}]",
-            "get me in line for {event}[, I need {tickets}]",
+            "get me in line for {event}[ with {tickets} in mind]",
             "let the box office know I'd take {tickets} for {event} if any are returned",
         ),
         questions=(

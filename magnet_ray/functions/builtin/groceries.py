@@ -607,10 +607,10 @@ class Groceries(Domain):
     @tool(
         asks=(
             "put {quantity} of {product} into {basket}",
-            "add {product} to {basket}[, {quantity} in all]",
+            "add {product} to {basket}[, {quantity}]",
             "pop {quantity} of {product} into {basket}",
             "make room for {product} in {basket}[, {quantity} to be precise]",
-            "stock {basket} with {product}[, {quantity} in all]",
+            "stock {basket} with {product}[, {quantity}]",
         ),
         questions=(
             "We're out of {product}, so please put {quantity} in {basket}.",
@@ -764,13 +764,13 @@ class Groceries(Domain):
         deed="order a basket",
         tells=(
             lambda a, r: (
-                f"The {r['basket']} basket is ordered: {r['order_number']}, arriving on {day(r['date'])} from {clock(r['window_start'])}, {money(r['total'])} with delivery."
+                f"The {r['basket']} basket is ordered: {r['order_number']}, arriving on {day(r['date'])} from {clock(r['window_start'])}, {money(r['total'])} in total."
             ),
             lambda a, r: (
                 f"Your order number is {r['order_number']}. Expect the groceries on {day(r['date'])} from {clock(r['window_start'])} on; the total is {money(r['total'])}."
             ),
             lambda a, r: (
-                f"Ordered for {money(r['total'])}, delivery included. Everything in the {r['basket']} basket comes on {day(r['date'])} after {clock(r['window_start'])} as order {r['order_number']}."
+                f"Ordered for {money(r['total'])}. Everything in the {r['basket']} basket comes on {day(r['date'])} after {clock(r['window_start'])} as order {r['order_number']}."
             ),
         ),
     )

@@ -570,7 +570,7 @@ class Gym(Domain):
                 f"{listing([x['trainer'] + ' (' + number(x['rating']) + ' stars, ' + money(x['price']) + ')' for x in r['trainers']], limit=6)}."
             ),
             lambda a, r: (
-                f"Best rated{' for ' + a['focus'] if a.get('focus') else ''} is {max(r['trainers'], key=lambda x: x['rating'])['trainer']} with {number(max(x['rating'] for x in r['trainers']))} stars. "
+                f"Best rated{' for ' + a['focus'] if a.get('focus') else ''} is {listing([x['trainer'] for x in r['trainers'] if x['rating'] == max(y['rating'] for y in r['trainers'])])} with {number(max(x['rating'] for x in r['trainers']))} stars. "
                 f"In all: {listing([x['trainer'] + ' (' + plural(x['years_of_experience'], 'year') + ' of experience, ' + money(x['price']) + ')' for x in r['trainers']], limit=6)}."
             ),
         ),

@@ -857,7 +857,7 @@ class Library(Domain):
         asks=(
             "pay off {charge_code}[ by {payment_method}]",
             "settle {charge_code} with the library[, using {payment_method}]",
-            "clear {charge_code} from my card[, paid with {payment_method}]",
+            "clear {charge_code}[, paid with {payment_method}]",
             "take care of {charge_code}[, {payment_method} is fine for that]",
         ),
         questions=(
@@ -876,7 +876,7 @@ class Library(Domain):
                 f"Charge {r['charge_code']} is settled by {r['payment_method']}, {money(r['amount_paid'])} in total"
                 + (f", which leaves {money(r['total_owed'])} open." if r["total_owed"] else ", and nothing else is open.")
             ),
-            lambda a, r: f"The library has received {money(r['amount_paid'])}; the balance on your card is now {money(r['total_owed'])}.",
+            lambda a, r: f"The library has received {money(r['amount_paid'])}; you owe {money(r['total_owed'])} now.",
         ),
     )
     def settle_charge(

@@ -481,7 +481,7 @@ class Lodging(Domain):
         asks=(
             "list the days on which we could arrive at {lodging}[ for {nights}]",
             "look for a gap of {nights} at {lodging}",
-            "check the calendar of {lodging} for {nights} in a row",
+            "check the calendar of {lodging} for {nights}",
             "work out on which dates we could have {lodging}[ for {nights}]",
         ),
         questions=(
@@ -684,13 +684,13 @@ class Lodging(Domain):
         asks=(
             "add {extra} to {stay_code}[, {quantity}]",
             "order {extra} for {stay_code}[ ({quantity})]",
-            "have {extra} waiting for us on {stay_code}[, {quantity} in all]",
+            "have {extra} waiting for us on {stay_code}[, {quantity}]",
             "include {extra} with {stay_code}[, say {quantity}]",
         ),
         questions=(
             "We could do with {extra} during {stay_code}[, {quantity} to be exact].",
             "Would the host add {extra} to {stay_code}[ ({quantity})]?",
-            "For {stay_code}, please order {extra}[, {quantity} in all].",
+            "For {stay_code}, please order {extra}[ ({quantity})].",
         ),
         noun="order",
         deed="order extras",
@@ -797,7 +797,7 @@ class Lodging(Domain):
         asks=(
             "pay what's open on {stay_code}[, but only {amount} for now]",
             "settle {stay_code}[ in part, with {amount}]",
-            "put money towards {stay_code}[: {amount} today]",
+            "pay my bill for {stay_code}[: {amount} today]",
             "clear the balance of {stay_code}[ as far as {amount} goes]",
         ),
         questions=(

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from magnet_ray.functions.builtin.base import Domain, State, pick_today, require, soon, tool
 from magnet_ray.phrases import Argument
-from magnet_ray.wording import clock, day, listing, money, plural
+from magnet_ray.wording import article, clock, day, listing, money, plural
 
 MUSEUMS = (
     "Kessler Museum",
@@ -208,6 +208,11 @@ def _participants(domain: Domain, rng: Random, chosen: Any) -> Any:
 
 def _booking(domain: Domain, rng: Random, chosen: Any) -> Any:
     return rng.choice(sorted(domain.state["visits"]) or ["MUS-10000"])
+
+
+def _devices(domain: Domain, rng: Random, chosen: Any) -> Any:
+    visit = domain.state["visits"].get(chosen.get("booking_code"))
+    return rng.randint(1, max(1, visit["people"] - visit["audio_guides"])) if visit else 1
 
 
 def _member(domain: Domain, rng: Random, chosen: Any) -> Any:
@@ -435,7 +440,7 @@ class Museum(Domain):
                 f"{money(r['ticket_price'])}."
             ),
             lambda a, r: (
-                f"Until {day(r['closing_date'])} the {r['museum']} has {r['exhibition']}, a {r['theme']} exhibition by {r['curator']}. "
+                f"Until {day(r['closing_date'])} the {r['museum']} has {r['exhibition']}, {article(r['theme'] + ' exhibition')} by {r['curator']}. "
                 f"Entry is {money(r['ticket_price'])}; there are {plural(r['objects'], 'object')}, enough for "
                 f"{plural(r['visit_minutes'], 'minute')}."
             ),
@@ -809,6 +814,7 @@ class Museum(Domain):
         """Start a year of museum membership for a person."""
         require(plan in PLANS, f"The plans are {', '.join(PLANS)}.")
         require(holder.strip(), "The member needs a name.")
+        require(all(x["holder"] != holder for x in self.state["members"].values()), f"{holder} is a member already.")
         number = self._enrol(holder, plan, self.today)
         price, discount, _ = PLANS[plan]
         return Membership(
@@ -909,13 +915,23 @@ class Museum(Domain):
         booking_code: BookingCode,
         language: Annotated[Language, Argument(description="Language of the audio guide.", noun="language")],
         devices: Annotated[
-            int, Argument(description="Number of audio guides.", noun="number of audio guides", word="{} audio guide(s)", low=1, high=4)
+            int,
+            Argument(
+                description="Number of audio guides, one for each visitor at most.",
+                noun="number of audio guides",
+                word="{} audio guide(s)",
+                pick=_devices,
+                low=1,
+                high=10,
+            ),
         ],
     ) -> GuideHire:
         """Hire audio guides in a language for a booked visit and add their fee."""
         require(booking_code in self.state["visits"], f"No museum booking with code {booking_code!r}.")
         require(language in LANGUAGES, f"Audio guides speak {', '.join(LANGUAGES)}.")
-        require(1 <= devices <= 10, "Between 1 and 10 audio guides can be hired at once.")
+        visit = self.state["visits"][booking_code]
+        wanting = visit["people"] - visit["audio_guides"]
+        require(1 <= devices <= wanting, f"Booking {booking_code} has {wanting} visitors without an audio guide.")
         self.state["visits"][booking_code]["audio_guides"] += devices
         return GuideHire(
             booking_code=booking_code,

@@ -564,14 +564,14 @@ class Parcels(Domain):
         deed="track a parcel",
         tells=(
             lambda a, r: (
-                f"Parcel {r['tracking_number']} ({r['contents']}) was delivered on {day(r['due_date'])}."
+                f"Parcel {r['tracking_number']} ({r['contents']}) was delivered to {r['drop_off']} on {day(r['due_date'])}."
                 if r["status"] == "delivered"
                 else f"Parcel {r['tracking_number']} ({r['contents']}) is marked as {r['status']} and due on {day(r['due_date'])}, going to {r['drop_off']}."
             ),
             lambda a, r: (
                 f"The status of {r['tracking_number']} is: {r['status']}. "
                 + (
-                    f"It arrived on {day(r['due_date'])}"
+                    f"It was delivered to {r['drop_off']} on {day(r['due_date'])}"
                     + (f" and has {plural(r['open_claims'], 'open claim')}." if r["open_claims"] else ".")
                     if r["status"] == "delivered"
                     else f"It holds {r['contents']} and is heading for {r['drop_off']}, due on {day(r['due_date'])}."

@@ -565,7 +565,7 @@ class Rail(Domain):
                 f"{listing([x['seat'] + ' in the ' + x['coach'] + ' coach for ' + money(x['supplement']) for x in r['seats']])}."
             ),
             lambda a, r: (
-                f"On {r['train']} you can choose "
+                f"You can choose "
                 f"{listing([x['seat'] + ' (' + x['position'] + ', ' + x['coach'] + ')' for x in r['seats']], limit=6, conjunction='or')} "
                 f"on {r['train']} for {day(r['date'])}. The cheapest seat supplement is {money(min(x['supplement'] for x in r['seats']))}."
             ),

@@ -554,7 +554,7 @@ class Recruiting(Domain):
 
     @tool(
         asks=(
-            "see who can interview on {date}[, asking about {interviewer} only]",
+            "see who is free to interview on {date}[, starting with {interviewer}]",
             "find free interview times[ on {date}][ with {interviewer}]",
             "check which colleagues have room for an interview on {date}[, {interviewer} in particular]",
             "look for a gap to interview somebody[ on {date}][, ideally with {interviewer}]",
@@ -650,7 +650,7 @@ class Recruiting(Domain):
         questions=(
             "Which job offers are still open?",
             "Who has received an offer, and for how much?",
-            "How many offers have we got out there?",
+            "Which offers have we got out there?",
             "Where do we stand with the offers we made?",
         ),
         things=("job offer we made", "pending offer of ours"),
