@@ -65,6 +65,24 @@ def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix or "$", value
 
 
+def field_values(value: Any) -> list[tuple[str, Any]]:
+    """Field and value of every scalar inside a JSON value, in document order; items of a plain list count under the list's name."""
+    found: list[tuple[str, Any]] = []
+    _collect(value, "", found)
+    return found
+
+
+def _collect(value: Any, name: str, found: list[tuple[str, Any]]) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _collect(item, key, found)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, name, found)
+    else:
+        found.append((name, value))
+
+
 def schema_fields(schema: Any, prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Path (with `[]` for arrays) and schema of every scalar field that an output schema declares."""
     if not isinstance(schema, dict):

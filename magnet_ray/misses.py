@@ -13,7 +13,7 @@ from magnet_ray.environments.base import Environment
 from magnet_ray.environments.execution import execute
 from magnet_ray.errors import CallError, Rejected
 from magnet_ray.graph import FunctionGraph
-from magnet_ray.json_paths import expand, leaves, schema_fields
+from magnet_ray.json_paths import expand, field_values, schema_fields
 from magnet_ray.plain_values import is_plain
 from magnet_ray.teacher.answering_tells import asked_values
 from magnet_ray.teacher.base import PlannedCall
@@ -106,9 +106,7 @@ class _Telling:
 
 def _told(output: JsonValue) -> Iterator[tuple[str, str]]:
     """Field and value (as `repr`) of what an output tells, without yes and no."""
-    for path, value in leaves(output):
-        if value is not None and not isinstance(value, bool):
-            yield path.rpartition(".")[2].partition("[")[0], repr(value)
+    return ((name, repr(value)) for name, value in field_values(output) if value is not None and not isinstance(value, bool))
 
 
 def _known(calls: Sequence[PlannedCall]) -> dict[str, JsonValue]:
@@ -198,7 +196,7 @@ def _said_elsewhere(index: int, parameter: str, calls: Sequence[PlannedCall], ea
     for other in (*beside, *before):
         if value in other.arguments.values() or (named_thing and parameter in other.arguments):
             return True
-    shown = (leaf for other in before for _, leaf in leaves(other.output) if isinstance(leaf, str))
+    shown = (leaf for other in before for _, leaf in field_values(other.output) if isinstance(leaf, str))
     # A date also stands inside a date with a time.
     return isinstance(value, str) and any(leaf == value or (len(value) > 3 and value in leaf) for leaf in shown)
 
@@ -224,7 +222,7 @@ def _yielded(
             continue
         environment.rollback(mark)
         if isinstance(value, str):
-            if any(leaf == value for _, leaf in leaves(output)):
+            if any(leaf == value for _, leaf in field_values(output)):
                 return True
             continue
         edge = graph.edge(spec.name, call.spec.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from magnet_ray.json_paths import leaves, split_path
+from magnet_ray.json_paths import field_values
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.types import JsonValue
 
@@ -38,8 +38,8 @@ def _last_about(call: PlannedCall, parameter: str, earlier: Sequence[PlannedCall
         value for name, value in call.arguments.items() if name != parameter and isinstance(value, str) and call.spec.names_thing(name)
     }
     for other in reversed(earlier):
-        told = (leaf for part in (dict(other.arguments), other.output) for _, leaf in leaves(part))
-        if any(leaf in things for leaf in told) and any((*_said(call, parameter, [other]), *_shown(call, parameter, [other]))):
+        told = (leaf for part in (dict(other.arguments), other.output) for _, leaf in field_values(part))
+        if things and any(leaf in things for leaf in told) and any((*_said(call, parameter, [other]), *_shown(call, parameter, [other]))):
             return [other]
     return []
 
@@ -52,22 +52,21 @@ def _one_told(call: PlannedCall, parameter: str, calls: Sequence[PlannedCall]) -
 
 def _said(call: PlannedCall, parameter: str, calls: Iterable[PlannedCall]) -> Iterator[str]:
     for other in calls:
-        for name, value in other.arguments.items():
-            yield from _of_kind(call.arguments[parameter], parameter, name, value)
+        yield from _of_kind(call, parameter, other.arguments.items())
 
 
 def _shown(call: PlannedCall, parameter: str, calls: Iterable[PlannedCall]) -> Iterator[str]:
     for other in calls:
-        for path, value in leaves(other.output):
-            name = next((part for part in reversed(split_path(path)) if isinstance(part, str)), "")
-            yield from _of_kind(call.arguments[parameter], parameter, name, value)
+        yield from _of_kind(call, parameter, field_values(other.output))
 
 
-def _of_kind(wanted: JsonValue, parameter: str, name: str, value: JsonValue) -> Iterator[str]:
-    """The value, or the part of it, that could stand for the wanted one."""
+def _of_kind(call: PlannedCall, parameter: str, told: Iterable[tuple[str, JsonValue]]) -> Iterator[str]:
+    """The values, or the parts of them, that could stand for the argument's."""
+    wanted = call.arguments[parameter]
     pattern = next((kind for kind in (_DAY, _CLOCK) if isinstance(wanted, str) and kind.fullmatch(wanted)), None)
-    if pattern is None:
-        if name == parameter and isinstance(value, str | int | float):
-            yield str(value)
-    elif isinstance(value, str) and (found := pattern.search(value)):
-        yield found.group(found.re.groups)
+    for name, value in told:
+        if pattern is None:
+            if name == parameter and isinstance(value, str | int | float):
+                yield str(value)
+        elif isinstance(value, str) and (found := pattern.search(value)):
+            yield found.group(found.re.groups)

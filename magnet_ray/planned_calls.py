@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from magnet_ray.arguments import Chosen
-from magnet_ray.json_paths import leaves
+from magnet_ray.json_paths import field_values
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.types import ArgumentOrigin, Effect, ExecutedCall, FunctionSpec, JsonValue, Origin, compact
 
@@ -28,13 +28,14 @@ def planned_call(spec: FunctionSpec, chosen: Chosen, output: object, step: int, 
 
 def foretold(chosen: Chosen, now: Sequence[PlannedCall]) -> str:
     """A value that the user would have to say before a call of the same query brings it into being, or an empty text."""
-    made = {leaf: call for call in now if call.spec.effect is not Effect.READ for _, leaf in leaves(call.output) if isinstance(leaf, str)}
-    for name, value in chosen.values.items():
-        if isinstance(value, str) and value in made and chosen.origins[name].origin is Origin.QUERY:
-            coined = any(letter.isdigit() for letter in value) and value not in made[value].arguments.values()
-            if coined and not _DATED.match(value):
-                return str(value)
-    return ""
+    said = [value for name, value in chosen.values.items() if isinstance(value, str) and chosen.origins[name].origin is Origin.QUERY]
+    coined = [value for value in said if any(letter.isdigit() for letter in value) and not _DATED.match(value)]
+    if not coined:
+        return ""
+    made = {
+        leaf: call for call in now if call.spec.effect is not Effect.READ for _, leaf in field_values(call.output) if isinstance(leaf, str)
+    }
+    return next((value for value in coined if value in made and value not in made[value].arguments.values()), "")
 
 
 def nested_as_worded(calls: tuple[PlannedCall, ...], nested: tuple[bool, ...]) -> tuple[PlannedCall, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magnet_ray.json_paths import expand, leaves, schema_fields, split_path, value_at
+from magnet_ray.json_paths import expand, field_values, leaves, schema_fields, split_path, value_at
 
 KEYS = st.from_regex(r"[a-z_]{1,6}", fullmatch=True)
 VALUES = st.recursive(
@@ -25,6 +25,14 @@ def test_every_leaf_is_found_at_its_path(value: Any) -> None:
     for path, leaf in leaves(value):
         assert value_at(value, path) is leaf
         assert list(expand(value, path)) == [(path, leaf)]
+
+
+@given(VALUES)
+def test_a_field_is_the_last_name_on_the_path(value: Any) -> None:
+    def name(path: str) -> str:
+        return next((part for part in reversed(split_path(path)) if isinstance(part, str)), "")
+
+    assert field_values(value) == [(name(path) if path != "$" else "", leaf) for path, leaf in leaves(value)]
 
 
 @given(VALUES)

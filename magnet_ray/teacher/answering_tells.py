@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from magnet_ray.json_paths import leaves
+from magnet_ray.json_paths import field_values
 from magnet_ray.phrases import Tell
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.teacher.verbs import split_identifier
@@ -72,11 +72,10 @@ def best_tell(call: PlannedCall, tells: Sequence[Tell], order: Sequence[int], qu
 def asked_values(output: JsonValue, query: str) -> list[list[list[JsonValue]]]:
     """For each word of a request that asks for a part of an output: the first values of each field that could be meant."""
     found: dict[str, list[JsonValue]] = {}
-    for path, value in leaves(output):
-        field = path.rpartition(".")[2].partition("[")[0]
+    for field, value in field_values(output):
         if value is not None and not isinstance(value, bool) and len(found.setdefault(field, [])) < STATED:
             found[field].append(value)
-    return [[found[field] for field in fields] for fields in _asked_fields(query, tuple(found))]
+    return [[found[field] for field in asked] for asked in _asked_fields(query, tuple(found))]
 
 
 def stated_share(text: str, fields: Sequence[Sequence[JsonValue]]) -> float:
@@ -114,7 +113,7 @@ def _field_words(field: str) -> frozenset[str]:
     return frozenset(_stem(word) for word in split_identifier(field)) - _LITTLE_WORDS
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=8_192, typed=True)
 def _forms(value: JsonValue) -> tuple[str, ...]:
     """How replies state a value."""
     if isinstance(value, int | float):

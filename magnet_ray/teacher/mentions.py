@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
-from magnet_ray.json_paths import leaves, split_path
+from magnet_ray.json_paths import field_values
 from magnet_ray.teacher.base import PlannedCall
 from magnet_ray.teacher.phrasebook import phrases_of
 from magnet_ray.types import FunctionSpec, JsonValue, TranslatedTurn, parsed
@@ -26,12 +26,8 @@ def _told(output: str) -> tuple[tuple[str, str], ...]:
 
 
 def fields_of(output: JsonValue) -> list[tuple[str, str]]:
-    """(field, value) for the texts and numbers of an output; items of a plain list count under the list's name."""
-    found = []
-    for path, value in leaves(output):
-        key = next((part for part in reversed(split_path(path)) if isinstance(part, str)), "")
-        found.append((key, str(value)))
-    return found
+    """(field, value) for the texts and numbers of an output; see `json_paths.field_values`."""
+    return [(name, str(value)) for name, value in field_values(output)]
 
 
 class Mentions:

@@ -79,7 +79,7 @@ def _alone(items: Sequence[Item], value: JsonValue) -> bool:
     return sum(1 for item in items if (value in item.values() if isinstance(item, dict) else item == value)) == 1
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=32_768, typed=True)
 def _places(text: str, value: JsonValue, today: str) -> tuple[int, ...]:
     return places_of(text, value, today=today) if isinstance(value, str | int | float) else ()
 
