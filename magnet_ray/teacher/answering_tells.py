@@ -39,6 +39,7 @@ SPOKEN_OF: Final[Mapping[str, str]] = {
 _LITTLE_WORDS: Final = frozenset({"on", "by", "in", "at", "to", "of", "from", "is", "for", "per", "left"})
 
 
+@lru_cache(maxsize=8_192)
 def _stem(word: str) -> str:
     """A word without a plural's, a participle's or a past's ending: `starting` and `starts` are one."""
     return re.sub(r"(?<=[a-z]{3})(ing|ed|e?s|e)$", "", word)
